@@ -1,0 +1,1 @@
+"""Settings of a deployment: the defaults, and how gunicorn serves them."""

@@ -1,0 +1,113 @@
+"""Settings with their types: the defaults of ``config.default``, overridden by the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from config.default import Settings
+from dcapi.errors import SettingsError
+
+__all__ = ["PREFIX", "Settings", "from_environment", "settings_from"]
+
+PREFIX = "DCAPI_"
+
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off"}
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of a site from the environment; raises SettingsError for a value that does not fit."""
+    source = os.environ if environment is None else environment
+    given = {name[len(PREFIX) :]: text for name, text in source.items() if name.startswith(PREFIX)}
+    return settings_from(given)
+
+
+def settings_from(given: Mapping[str, Any]) -> Settings:
+    """Build settings from NAME → value or text; unknown names are left to others (Flask, tests)."""
+    values = {
+        field.name: _coerced(field.name, given[field.name], type(field.default))
+        for field in dataclasses.fields(Settings)
+        if field.name in given
+    }
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _coerced(name: str, value: Any, wanted: type) -> Any:
+    try:
+        return COERCIONS[wanted](value)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{PREFIX}{name}={value!r} is not {KINDS[wanted]}") from error
+
+
+def _boolean(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ValueError(word)
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(value)
+    return number
+
+
+COERCIONS: dict[type, Callable[[Any], Any]] = {str: str, int: int, float: _finite, bool: _boolean}
+KINDS: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number of at least 0",
+    bool: "true or false",
+}
+
+# (setting, lowest value, highest value): outside of these a site would start and then not work.
+LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("WORKERS", 1, 256),
+    ("THREADS", 1, 1024),
+    ("JOB_THREADS", 1, 1024),
+    ("JOB_QUEUE_LIMIT", 1, 10**6),
+    ("TOKEN_TTL_SECONDS", 1, 10**8),
+    ("LEASE_SECONDS", 1, 3600),
+    ("RECONCILE_SECONDS", 0.05, 3600),
+    ("PEER_CONNECT_TIMEOUT", 0.05, 600),
+    ("PEER_READ_TIMEOUT", 0.05, 600),
+    ("PEER_MEMBER_THREADS", 1, 10),
+    ("SYNC_DEADLINE", 1, 10**6),
+    ("HEARTBEAT_INTERVAL_MIN", 1, 600),
+    ("HEARTBEAT_INTERVAL_MAX", 1, 10**6),
+    ("MAX_CONTENT_LENGTH", 1024, 2**31),
+    ("MAX_YAML_LENGTH", 1024, 2**31),
+    ("PREFER_WAIT_MAX", 0, 3600),
+)
+
+# Settings that take one of a few words.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "AUTH_STRATEGY": ("embedded",),
+    "JOBS_ENGINE": ("threads", "inline"),
+    "DEPLOYER": ("simulated",),
+    "LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
+
+
+def _check(settings: Settings) -> None:
+    for name, lowest, highest in LIMITS:
+        if not lowest <= getattr(settings, name) <= highest:
+            raise SettingsError(
+                f"{PREFIX}{name}={getattr(settings, name)} is not between {lowest} and {highest}"
+            )
+    for name, words in CHOICES.items():
+        if getattr(settings, name) not in words:
+            raise SettingsError(f"{PREFIX}{name}={getattr(settings, name)!r} is not one of: {', '.join(words)}")
+    if settings.PEER_CONNECT_TIMEOUT + settings.PEER_READ_TIMEOUT >= settings.LEASE_SECONDS:
+        raise SettingsError(
+            f"{PREFIX}LEASE_SECONDS={settings.LEASE_SECONDS} must be above PEER_CONNECT_TIMEOUT + "
+            f"PEER_READ_TIMEOUT: a request must end before the lease that it runs under"
+        )
