@@ -1,0 +1,23 @@
+"""The tables of a site. Nothing here commits."""
+
+from dcapi.models.association import PeerGroupAssociation, PushedMember
+from dcapi.models.base import Base
+from dcapi.models.operation import Operation
+from dcapi.models.peer_group import SubcloudPeerGroup
+from dcapi.models.site import SiteRecord
+from dcapi.models.subcloud import Subcloud, SubcloudEndpoint
+from dcapi.models.subcloud_group import SubcloudGroup
+from dcapi.models.system_peer import SystemPeer
+
+__all__ = [
+    "Base",
+    "Operation",
+    "PeerGroupAssociation",
+    "PushedMember",
+    "SiteRecord",
+    "Subcloud",
+    "SubcloudEndpoint",
+    "SubcloudGroup",
+    "SubcloudPeerGroup",
+    "SystemPeer",
+]

@@ -1,0 +1,64 @@
+"""Peer group associations: one group paired with one system peer, and what was pushed to that peer."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from dcapi.models.base import Base, Dated
+from dcapi.models.peer_group import SubcloudPeerGroup
+from dcapi.models.states import NO_MESSAGE, AssociationType
+from dcapi.models.system_peer import SystemPeer
+
+
+class PeerGroupAssociation(Dated, Base):
+    """``sync_status`` is assigned by ``dcapi.sync.status`` and by nobody else."""
+
+    __tablename__ = "peer_group_association"
+    __table_args__ = (UniqueConstraint("peer_group_id", "system_peer_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    peer_group_id: Mapped[int] = mapped_column(ForeignKey("subcloud_peer_group.id"), index=True)
+    system_peer_id: Mapped[int] = mapped_column(ForeignKey("system_peer.id"), index=True)
+    peer_group_priority: Mapped[int | None]
+    association_type: Mapped[str] = mapped_column(String(16))
+    sync_status: Mapped[str] = mapped_column(String(16))
+    sync_message: Mapped[str] = mapped_column(Text, default=NO_MESSAGE)
+    # Why the status is ``failed``: see FailureCause.
+    sync_cause: Mapped[str | None] = mapped_column(String(16))
+    # Raised by every change of what the peer should have; a run that began with an older one proves nothing.
+    revision: Mapped[int] = mapped_column(default=0)
+    # Raised by every request to sync, and the request that the last run served.
+    sync_asked: Mapped[int] = mapped_column(default=0)
+    sync_served: Mapped[int] = mapped_column(default=0)
+    # The status that the peer was last told; None: nothing yet.
+    told_status: Mapped[str | None] = mapped_column(String(16))
+    # Set from the moment when a deletion was accepted until the row is gone.
+    deleting: Mapped[bool] = mapped_column(default=False)
+    # Ids that the peer gave to its copy of the group, its association and its record of this site.
+    remote_group_id: Mapped[int | None]
+    remote_association_id: Mapped[int | None]
+    # Progress of the run that is going on.
+    members_done: Mapped[int] = mapped_column(default=0)
+    members_total: Mapped[int] = mapped_column(default=0)
+
+    group: Mapped[SubcloudPeerGroup] = relationship(lazy="joined", innerjoin=True)
+    peer: Mapped[SystemPeer] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def is_primary(self) -> bool:
+        return self.association_type == AssociationType.PRIMARY
+
+
+class PushedMember(Base):
+    """The push ledger: what a peer was sent of one member, also after it left the group."""
+
+    __tablename__ = "pushed_member"
+    __table_args__ = (UniqueConstraint("association_id", "region_name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    association_id: Mapped[int] = mapped_column(ForeignKey("peer_group_association.id", ondelete="CASCADE"))
+    region_name: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(255))
+    # Digest of the values that arrived; None: sending began and its end was not seen.
+    digest: Mapped[str | None] = mapped_column(String(64))

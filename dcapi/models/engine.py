@@ -1,0 +1,74 @@
+"""How this project opens a database: SQLite so that writers wait for each other, PostgreSQL as it comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import MultiFernet
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+from dcapi.models.types import give_keyring
+from dcapi.settings import Settings
+
+READ_ONLY = "dcapi_read_only"
+
+# Threads beside those of requests and jobs that open the database: reconciler, members of a run, the command line.
+SPARE_CONNECTIONS = 16
+
+
+def database_uri(settings: Settings, instance: Path) -> str:
+    """The database of a site: the given one, else a file in the instance folder."""
+    uri = settings.SQLALCHEMY_DATABASE_URI or f"sqlite:///{instance / 'dcapi.sqlite3'}"
+    # Other tools write postgres://; SQLAlchemy knows only the long name.
+    return "postgresql://" + uri.removeprefix("postgres://") if uri.startswith("postgres://") else uri
+
+
+def engine_options(settings: Settings, uri: str) -> dict[str, Any]:
+    """Pool options: every thread of a worker finds a connection, and a dead one is noticed before its use."""
+    options: dict[str, Any] = {
+        "pool_size": settings.THREADS + settings.JOB_THREADS,
+        "max_overflow": SPARE_CONNECTIONS + settings.JOB_THREADS * settings.PEER_MEMBER_THREADS,
+        "pool_pre_ping": True,
+    }
+    if is_sqlite(uri):
+        # The busy timeout bounds the wait for another writer; the pool must not give up before it.
+        options["connect_args"] = {"timeout": settings.SQLITE_BUSY_TIMEOUT, "check_same_thread": False}
+    return options
+
+
+def is_sqlite(uri: str) -> bool:
+    return make_url(uri).get_backend_name() == "sqlite"
+
+
+def make_engine(uri: str, settings: Settings, keyring: MultiFernet) -> Engine:
+    """An engine for work outside of the Flask application: preparation, tests."""
+    engine = create_engine(uri, **engine_options(settings, uri))
+    equip(engine, keyring)
+    return engine
+
+
+def equip(engine: Engine, keyring: MultiFernet) -> None:
+    """Give an engine its keyring and, for SQLite, transactions that do not lose updates."""
+    give_keyring(engine, keyring)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite_connection)
+        event.listen(engine, "begin", _begin_sqlite_transaction)
+
+
+def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: its deferred BEGIN lets two writers read the same row.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite_transaction(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def read_only(session: Session) -> Session:
+    """Declare that this session's next transaction only reads, so that it waits for no writer."""
+    session.connection(execution_options={READ_ONLY: True})
+    return session

@@ -1,0 +1,119 @@
+"""The words that rows use for their states, grouped by what they allow."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Management(StrEnum):
+    MANAGED = "managed"
+    UNMANAGED = "unmanaged"
+
+
+class Availability(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class SyncStatus(StrEnum):
+    """Status of an association, as shown by both sites."""
+
+    SYNCING = "syncing"
+    IN_SYNC = "in-sync"
+    OUT_OF_SYNC = "out-of-sync"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class FailureCause(StrEnum):
+    """Why a primary association is ``failed``; stored beside the status."""
+
+    SYNC = "sync"
+    UNTOLD = "untold"
+    UNREACHABLE = "unreachable"
+
+
+class AssociationType(StrEnum):
+    PRIMARY = "primary"
+    NON_PRIMARY = "non-primary"
+
+
+class PeerAvailability(StrEnum):
+    CREATED = "created"
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+
+
+class Administrative(StrEnum):
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class Migration(StrEnum):
+    MIGRATING = "migrating"
+    COMPLETE = "complete"
+    NONE = "none"
+
+
+class EndpointSync(StrEnum):
+    IN_SYNC = "in-sync"
+    OUT_OF_SYNC = "out-of-sync"
+    UNKNOWN = "unknown"
+
+
+class Deploy(StrEnum):
+    """Deploy statuses of a subcloud."""
+
+    NOT_DEPLOYED = "not-deployed"
+    PRE_DEPLOY = "pre-deploy"
+    CREATING = "creating"
+    CREATE_COMPLETE = "create-complete"
+    CREATE_FAILED = "create-failed"
+    PRE_INSTALL = "pre-install"
+    INSTALLING = "installing"
+    INSTALL_COMPLETE = "install-complete"
+    INSTALL_FAILED = "install-failed"
+    PRE_BOOTSTRAP = "pre-bootstrap"
+    BOOTSTRAPPING = "bootstrapping"
+    BOOTSTRAP_COMPLETE = "bootstrap-complete"
+    BOOTSTRAP_FAILED = "bootstrap-failed"
+    PRE_CONFIG = "pre-config"
+    CONFIGURING = "configuring"
+    CONFIG_FAILED = "config-failed"
+    COMPLETE = "complete"
+    SECONDARY = "secondary"
+    SECONDARY_FAILED = "secondary-failed"
+    PRE_REHOME = "pre-rehome"
+    REHOMING = "rehoming"
+    REHOME_FAILED = "rehome-failed"
+    REHOME_PREP_FAILED = "rehome-prep-failed"
+    REHOME_PENDING = "rehome-pending"
+
+
+# A copy in one of these states belongs to the site that leads its group: only such a one may be changed or
+# deleted at a peer.
+COPY_STATES = frozenset(
+    {Deploy.SECONDARY, Deploy.SECONDARY_FAILED, Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED}
+)
+
+# A deployment is going on and a job takes it further.
+DEPLOYING_STATES = frozenset(
+    {
+        Deploy.PRE_DEPLOY,
+        Deploy.CREATING,
+        Deploy.CREATE_COMPLETE,
+        Deploy.PRE_INSTALL,
+        Deploy.INSTALLING,
+        Deploy.INSTALL_COMPLETE,
+        Deploy.PRE_BOOTSTRAP,
+        Deploy.BOOTSTRAPPING,
+        Deploy.BOOTSTRAP_COMPLETE,
+        Deploy.PRE_CONFIG,
+        Deploy.CONFIGURING,
+    }
+)
+
+ENDPOINT_TYPES = ("dc-cert", "firmware", "kubernetes", "kube-rootca", "platform", "identity", "software")
+
+NO_ERRORS = "No errors present"
+NO_MESSAGE = "None"

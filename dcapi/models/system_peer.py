@@ -1,0 +1,28 @@
+"""System peers: the other sites that this one knows."""
+
+from __future__ import annotations
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from dcapi.models.base import Base, Dated
+from dcapi.models.states import Administrative, PeerAvailability
+from dcapi.models.types import EncryptedText
+
+
+class SystemPeer(Dated, Base):
+    __tablename__ = "system_peer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    peer_uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    peer_name: Mapped[str] = mapped_column(String(255), unique=True)
+    manager_endpoint: Mapped[str] = mapped_column(String(255))
+    manager_username: Mapped[str] = mapped_column(String(255))
+    manager_password: Mapped[str] = mapped_column(EncryptedText)
+    peer_controller_gateway_address: Mapped[str] = mapped_column(String(255))
+    administrative_state: Mapped[str] = mapped_column(String(16), default=Administrative.ENABLED)
+    heartbeat_interval: Mapped[int] = mapped_column(default=60)
+    heartbeat_failure_threshold: Mapped[int] = mapped_column(default=3)
+    heartbeat_failure_policy: Mapped[str] = mapped_column(String(16), default="alarm")
+    heartbeat_maintenance_timeout: Mapped[int] = mapped_column(default=600)
+    availability_state: Mapped[str] = mapped_column(String(16), default=PeerAvailability.CREATED)

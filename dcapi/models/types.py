@@ -1,0 +1,67 @@
+"""Column types of our own: what is encrypted in the database and plain in the process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Dialect, Engine, Text
+from sqlalchemy.types import TypeDecorator
+
+KEYRING_ATTRIBUTE = "dcapi_keyring"
+
+
+class SecretUnreadable(Exception):
+    """A secret in the database was encrypted with a key that this site does not have."""
+
+
+def keyring_of(keys: list[str]) -> MultiFernet:
+    """A keyring from Fernet keys; the first one encrypts, all decrypt. Raises ValueError for a broken key."""
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def give_keyring(engine: Engine, keyring: MultiFernet) -> None:
+    """Let the encrypted columns of this engine use the keyring.
+
+    It hangs on the dialect, which belongs to one engine, so that two sites in one process keep their own keys.
+    """
+    setattr(engine.dialect, KEYRING_ATTRIBUTE, keyring)
+
+
+def _keyring(dialect: Dialect) -> MultiFernet:
+    keyring: MultiFernet = getattr(dialect, KEYRING_ATTRIBUTE)
+    return keyring
+
+
+class EncryptedText(TypeDecorator[str]):
+    """Text that is encrypted at rest."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return _keyring(dialect).encrypt(value.encode()).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        try:
+            return _keyring(dialect).decrypt(value.encode()).decode()
+        except InvalidToken as error:
+            raise SecretUnreadable("a secret in the database was encrypted with another key") from error
+
+
+class EncryptedJSON(TypeDecorator[Any]):
+    """A JSON value that is encrypted at rest; assign a new value to change it, it is not watched inside."""
+
+    impl = EncryptedText
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, sort_keys=True)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
