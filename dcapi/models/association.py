@@ -9,6 +9,7 @@ from dcapi.models.base import Base, Dated
 from dcapi.models.peer_group import SubcloudPeerGroup
 from dcapi.models.states import NO_MESSAGE, AssociationType
 from dcapi.models.system_peer import SystemPeer
+from dcapi.models.types import EncryptedText
 
 
 class PeerGroupAssociation(Dated, Base):
@@ -60,5 +61,9 @@ class PushedMember(Base):
     association_id: Mapped[int] = mapped_column(ForeignKey("peer_group_association.id", ondelete="CASCADE"))
     region_name: Mapped[str] = mapped_column(String(255))
     name: Mapped[str] = mapped_column(String(255))
-    # Digest of the values that arrived; None: sending began and its end was not seen.
-    digest: Mapped[str | None] = mapped_column(String(64))
+    # Digest of the values that arrived; None: sending began and its end was not seen. Encrypted, because
+    # who knows the other values could try passwords against it.
+    digest: Mapped[str | None] = mapped_column(EncryptedText)
+    # It was taken away from the peer again; the row stays, so that a peer that comes back from a backup
+    # with it is known to have it from here.
+    removed: Mapped[bool] = mapped_column(default=False)

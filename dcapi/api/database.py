@@ -1,0 +1,38 @@
+"""Flask-SQLAlchemy as what it is here: a session for each request or job, over plain tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cryptography.fernet import MultiFernet
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
+
+from dcapi.models import Base
+from dcapi.models.engine import engine_options, equip
+from dcapi.parts import UnitOfWork
+from dcapi.settings import Settings
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+def open_database(app: Flask, settings: Settings, uri: str, keyring: MultiFernet) -> None:
+    """Bind the application to its database; the schema is expected to be current."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = uri
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings, uri)
+    db.init_app(app)
+    with app.app_context():
+        equip(db.engine, keyring)
+
+
+def unit_of_work_of(app: Flask) -> UnitOfWork:
+    """What gives jobs and long use cases their sessions without letting them know flask."""
+
+    @contextmanager
+    def unit_of_work() -> Iterator[Session]:
+        with app.app_context():  # its end rolls back what was not committed, and returns the connection
+            yield db.session()
+
+    return unit_of_work

@@ -1,0 +1,58 @@
+"""``Prefer: wait`` (RFC 7240): answer an asynchronous call when its outcome is there, or when time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from flask import after_this_request, current_app
+from flask.wrappers import Response
+from sqlalchemy.orm import Session
+
+from dcapi.api.bodies import prefer_wait
+from dcapi.api.request import parts
+from dcapi.jobs.guard import Guard
+from dcapi.models.engine import read_only
+
+WAITERS = "dcapi.waiters"
+
+# Seconds between two looks at the outcome: first soon, then seldom.
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 0.25
+
+
+def wait_for_outcome(is_there: Callable[[Session], bool]) -> None:
+    """Hold the answer as long as the request prefers; at once when it prefers nothing or too many wait.
+
+    ``is_there`` gets a session of its own for each look, because the outcome may come from another process.
+    """
+    seconds = prefer_wait()
+    if seconds is None:
+        return
+    waiters: Guard = current_app.extensions[WAITERS]
+    with waiters.enter() as entered:
+        if entered:
+            _poll(is_there, seconds)
+            after_this_request(_say_applied)
+
+
+def _poll(is_there: Callable[[Session], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    pause = FIRST_PAUSE
+    while not _look(is_there):
+        left = deadline - time.monotonic()
+        if left <= 0 or parts().jobs.stopping:
+            return False
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    return True
+
+
+def _look(is_there: Callable[[Session], bool]) -> bool:
+    with parts().unit_of_work() as session:
+        return is_there(read_only(session))
+
+
+def _say_applied(response: Response) -> Response:
+    response.headers["Preference-Applied"] = f"wait={prefer_wait():g}"
+    return response

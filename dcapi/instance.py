@@ -1,0 +1,62 @@
+"""The instance folder: what a site makes once and keeps beside its database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dcapi.settings import Settings
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class InstanceFolder:
+    """Files that only this site's user may read, each made by exactly one of the processes that want it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, settings: Settings) -> InstanceFolder:
+        """The folder that the settings name; a relative one stands beside wsgi.py."""
+        return cls(PROJECT_ROOT / settings.INSTANCE_PATH)
+
+    def make(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def made_once(self, name: str, make: Callable[[], str]) -> str:
+        """The text of the file ``name``; made by ``make`` and kept with mode 0600 when there is none."""
+        target = self.path / name
+        if not target.exists():
+            self._publish(target, make())
+        return target.read_text()
+
+    def _publish(self, target: Path, text: str) -> None:
+        """Let the file appear whole, or not at all when another process was first."""
+        draft = self._draft(text)
+        with suppress(FileExistsError):
+            os.link(draft, target)
+        draft.unlink()
+
+    def replace(self, name: str, text: str) -> None:
+        """Write a file anew; a reader sees the old text or the new one."""
+        self._draft(text).replace(self.path / name)
+
+    def _draft(self, text: str) -> Path:
+        handle, name = tempfile.mkstemp(dir=self.path, prefix=".draft-")  # mkstemp makes it 0600
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        return Path(name)
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold a lock between the processes of this site."""
+        with (self.path / f".{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,37 @@
+"""What a use case works with, made once for each process by ``create_app`` and handed down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from dcapi.deploy.port import Deployer
+from dcapi.jobs.port import Jobs
+from dcapi.peers.port import Peers
+from dcapi.settings import Settings
+
+# Yields a session of its own; what is not committed inside is rolled back at the end.
+UnitOfWork = Callable[[], AbstractContextManager[Session]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Who this site is."""
+
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    site: Site
+    unit_of_work: UnitOfWork
+    jobs: Jobs
+    peers: Peers
+    deployer: Deployer
+    # Under this name the process takes leases.
+    owner: str

@@ -1,0 +1,123 @@
+"""What a site makes once before it serves: folder, keys, tables, its UUID, its first user."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+
+from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import Connection, insert, select
+
+from dcapi import migrations
+from dcapi.auth.users import prepare_identity
+from dcapi.errors import SettingsError
+from dcapi.instance import InstanceFolder
+from dcapi.models.engine import database_uri, make_engine
+from dcapi.models.site import THE_SITE, SiteRecord
+from dcapi.models.types import keyring_of
+from dcapi.parts import Site
+from dcapi.settings import Settings
+
+SECRETS_KEY_FILE = "secrets.key"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What preparation found or made."""
+
+    folder: InstanceFolder
+    database_uri: str
+    keyring: MultiFernet
+    site: Site
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Make what is missing, or read what others made; any number of processes may do it at once.
+
+    Raises SettingsError when the environment contradicts what the database says.
+    """
+    folder = InstanceFolder.of(settings)
+    folder.make()
+    with folder.locked("preparation"):
+        keys = _keys(settings, folder)
+        keyring = _keyring(keys)
+        uri = database_uri(settings, folder.path)
+        record = _prepare_database(uri, settings, keys, keyring)
+        prepare_identity(folder, settings)
+    return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
+
+
+def _keys(settings: Settings, folder: InstanceFolder) -> list[str]:
+    text = settings.SECRETS_KEYS or folder.made_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
+    return [key.strip() for key in text.split(",") if key.strip()]
+
+
+def _keyring(keys: list[str]) -> MultiFernet:
+    try:
+        return keyring_of(keys)
+    except ValueError as error:
+        raise SettingsError(
+            "DCAPI_SECRETS_KEYS holds no usable keys: each is 32 bytes in URL-safe base64"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Record:
+    uuid: str
+    key_fingerprint: str
+
+
+def _prepare_database(uri: str, settings: Settings, keys: list[str], keyring: MultiFernet) -> _Record:
+    engine = make_engine(uri, settings, keyring)
+    try:
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as connection:  # the journal's mode is no matter of a transaction
+                driver = connection.connection.dbapi_connection
+                assert driver is not None
+                driver.execute("PRAGMA journal_mode=WAL")
+        with engine.begin() as connection:
+            migrations.upgrade(connection)
+        with engine.begin() as connection:
+            record = _site_record(connection, settings, fingerprint(keys[0]))
+    finally:
+        engine.dispose()
+    _check_record(record, settings, keys)
+    return record
+
+
+def fingerprint(key: str) -> str:
+    """A digest that tells keys apart and shows nothing of them."""
+    return hashlib.sha256(b"dcapi key fingerprint:" + key.encode()).hexdigest()
+
+
+def _site_record(connection: Connection, settings: Settings, key_fingerprint: str) -> _Record:
+    """Read this site's row, or insert it: on PostgreSQL the migration lock orders hosts that start at once."""
+    found = connection.execute(select(SiteRecord.uuid, SiteRecord.key_fingerprint)).one_or_none()
+    if found is None:
+        own_uuid = _checked_uuid(settings.SITE_UUID) if settings.SITE_UUID else str(uuid.uuid4())
+        connection.execute(
+            insert(SiteRecord).values(id=THE_SITE, uuid=own_uuid, key_fingerprint=key_fingerprint)
+        )
+        return _Record(own_uuid, key_fingerprint)
+    return _Record(found.uuid, found.key_fingerprint)
+
+
+def _checked_uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise SettingsError(f"DCAPI_SITE_UUID={text!r} is not a UUID") from error
+
+
+def _check_record(record: _Record, settings: Settings, keys: list[str]) -> None:
+    if settings.SITE_UUID and _checked_uuid(settings.SITE_UUID) != record.uuid:
+        raise SettingsError(
+            f"DCAPI_SITE_UUID={settings.SITE_UUID} is not this database's site, which is {record.uuid}: "
+            "use the database of that site, or leave the setting out"
+        )
+    if record.key_fingerprint not in {fingerprint(key) for key in keys}:
+        raise SettingsError(
+            "the secrets in this database were encrypted with another key: give the site's keys in "
+            "DCAPI_SECRETS_KEYS, or the instance folder that holds them"
+        )

@@ -1,0 +1,95 @@
+"""What a change does to the associations that it concerns: revision and status, in the change's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from dcapi.models import PeerGroupAssociation
+from dcapi.models.states import AssociationType
+from dcapi.parts import Parts
+from dcapi.sync import status
+
+ATTEND_JOB = "attend"
+
+
+def group_changed(session: Session, group_ids: Iterable[int]) -> list[PeerGroupAssociation]:
+    """Note that what the secondaries of these groups should have has changed.
+
+    Locks and returns the primary associations of the groups, moved. The caller commits.
+    """
+    return _changed(session, PeerGroupAssociation.peer_group_id.in_(set(group_ids)))
+
+
+def peer_changed(session: Session, peer_id: int) -> list[PeerGroupAssociation]:
+    """The same for all groups that one system peer is to have."""
+    return _changed(session, PeerGroupAssociation.system_peer_id == peer_id)
+
+
+def _changed(session: Session, whose: ColumnElement[bool]) -> list[PeerGroupAssociation]:
+    associations = lock_associations(
+        session, whose, PeerGroupAssociation.association_type == AssociationType.PRIMARY
+    )
+    for association in associations:
+        association_changed(association)
+    return associations
+
+
+def association_changed(association: PeerGroupAssociation) -> None:
+    """Raise the revision of one locked primary association and move its status."""
+    association.revision += 1
+    status.move(association, status.changed_event(association), _why_changed_badly(association))
+
+
+def _why_changed_badly(association: PeerGroupAssociation) -> str:
+    return f"Peer {association.peer.peer_name} is unavailable: it does not have the latest changes."
+
+
+def member_changed_here(session: Session, group_id: int) -> list[PeerGroupAssociation]:
+    """Note that the operator of a non-primary site changed a member of its copy of a group."""
+    associations = lock_associations(
+        session,
+        PeerGroupAssociation.peer_group_id == group_id,
+        PeerGroupAssociation.association_type == AssociationType.NON_PRIMARY,
+    )
+    for association in associations:
+        status.mark_changed_here(association)
+    return associations
+
+
+def lock_associations(session: Session, *conditions: ColumnElement[bool]) -> list[PeerGroupAssociation]:
+    """Lock associations in the order of their ids, so that two transactions cannot wait for each other."""
+    query = (
+        select(PeerGroupAssociation)
+        .where(*conditions)
+        .order_by(PeerGroupAssociation.id)
+        .with_for_update(of=PeerGroupAssociation)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(query))
+
+
+def lock_association(session: Session, association_id: int) -> PeerGroupAssociation | None:
+    """Lock one association; None when it does not exist any more."""
+    found = lock_associations(session, PeerGroupAssociation.id == association_id)
+    return found[0] if found else None
+
+
+def info_message(associations: Sequence[PeerGroupAssociation]) -> str | None:
+    """What the operator is told after a change: which associations it concerns and how to sync them."""
+    if not associations:
+        return None
+    ids = ", ".join(str(association.id) for association in associations)
+    return (
+        f"The peer site(s) of peer group association {ids} do not have this change yet. To send it, run: "
+        "dcmanager peer-group-association sync <association id>"
+    )
+
+
+def hint(parts: Parts, associations: Iterable[PeerGroupAssociation | int]) -> None:
+    """Tell the executor, after the commit, that these associations have news."""
+    for association in associations:
+        association_id = association if isinstance(association, int) else association.id
+        parts.jobs.submit(ATTEND_JOB, f"association:{association_id}", association_id=association_id)
