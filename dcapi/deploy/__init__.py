@@ -1,0 +1,1 @@
+"""What turns a subcloud into a running one."""

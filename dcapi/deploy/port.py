@@ -1,0 +1,71 @@
+"""What turns a subcloud into a running one, seen from outside: the port that every deployer stands behind.
+
+A deployment is a chain of short steps, so a deployer never waits: ``begin`` starts a phase, ``poll`` looks how
+it goes, and between the two the process may be another one. Whatever a deployer must remember meanwhile it keeps
+outside of the process, found again by the target's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Phase(StrEnum):
+    CREATE = "create"
+    INSTALL = "install"
+    BOOTSTRAP = "bootstrap"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The subcloud that is deployed, as plain values; secrets are in no ``repr`` and so in no log line."""
+
+    subcloud_id: int
+    name: str
+    region_name: str
+    software_version: str
+    bootstrap_address: str | None = None
+    bootstrap_values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    install_values: Mapping[str, Any] | None = field(default=None, repr=False)
+    deploy_config: str | None = field(default=None, repr=False)
+    sysadmin_password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Running:
+    """The phase is under way; look again in so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """The phase ended well."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The phase ended badly; the reason is for the operator."""
+
+    reason: str
+
+
+StepState = Running | Done | Failed
+
+
+class Deployer(Protocol):
+    def begin(self, phase: Phase, target: Target) -> StepState:
+        """Start a phase. Called again for a phase that runs already (a process died in between), it starts no other."""
+
+    def poll(self, phase: Phase, target: Target) -> StepState:
+        """How a phase that was begun is going."""
+
+    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:
+        """Endpoint type → sync status of a managed subcloud that is online."""
+
+    def delete(self, target: Target) -> None:
+        """Forget a subcloud whose row is gone; one that is not known is no error."""
