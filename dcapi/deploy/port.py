@@ -1,8 +1,8 @@
 """What turns a subcloud into a running one, seen from outside: the port that every deployer stands behind.
 
-A deployment is a chain of short steps, so a deployer never waits: ``begin`` starts a phase, ``poll`` looks how
-it goes, and between the two the process may be another one. Whatever a deployer must remember meanwhile it keeps
-outside of the process, found again by the target's id.
+A deployment is a chain of short steps, so a deployer never waits: ``begin`` starts a phase, ``poll`` looks
+how it goes, and between the two the process may be another one. Whatever a deployer must remember meanwhile,
+it keeps outside of the process, found again by the target's id.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ StepState = Running | Done | Failed
 
 class Deployer(Protocol):
     def begin(self, phase: Phase, target: Target) -> StepState:
-        """Start a phase. Called again for a phase that runs already (a process died in between), it starts no other."""
+        """Start a phase; one that runs already (a process died in between) is not started again."""
 
     def poll(self, phase: Phase, target: Target) -> StepState:
         """How a phase that was begun is going."""

@@ -1,6 +1,7 @@
 """A deployer for labs and tests: every phase takes the same time, and fails where the settings say so.
 
-It remembers nothing: the time of the next look stands in the subcloud's row, so a phase that is looked at is over.
+It remembers nothing: the time of the next look stands in the subcloud's row, so a phase that is looked at is
+over.
 """
 
 from __future__ import annotations
