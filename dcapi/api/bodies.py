@@ -1,0 +1,177 @@
+"""What stands in the body and the preferences of a request, before a schema judges it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Request, request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_list_header, parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
+
+from dcapi.api.request import parts
+from dcapi.errors import BadRequest, ContentTooLarge
+from dcapi.schemas.yaml_values import load_yaml
+
+__all__ = ["Form", "form_body", "json_body", "load_yaml", "prefer_wait", "refuse_large_body"]
+
+MULTIPART = "multipart/form-data"
+MAX_PARTS = 200
+# Bytes that are given to the decoder at a time, which also bounds the headers of a part.
+CHUNK = 16 * 1024
+
+
+def refuse_large_body() -> None:
+    """Before a request is looked at: 413 when it announces more than this service takes."""
+    limit = parts().settings.MAX_CONTENT_LENGTH
+    if (request.content_length or 0) > limit:
+        raise ContentTooLarge(f"The body is larger than {limit} bytes")
+
+
+def json_body() -> dict[str, Any]:
+    """The JSON object in the body, whatever its content type; raises BadRequest or ContentTooLarge."""
+    return json_object(_raw_body(request))
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """The JSON object in these bytes; raises BadRequest when it is none, or an empty one."""
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("Request body is malformed.") from error
+    if not isinstance(value, dict):
+        raise BadRequest("Invalid request body format")
+    if not value:
+        raise BadRequest("Body required")
+    return value
+
+
+def _raw_body(source: Request) -> bytes:
+    try:
+        return source.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise ContentTooLarge("The body is larger than this service takes") from error
+
+
+@dataclass(frozen=True)
+class Form:
+    """The parts of a multipart body. No name stands in both."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """All parts for a schema: text as str, files as bytes, so that a field knows what it was given."""
+        return {**self.texts, **self.files}
+
+
+def form_body() -> Form:
+    """The multipart body of the request; raises BadRequest or ContentTooLarge."""
+    boundary = boundary_of(request.headers.get("Content-Type", ""))
+    return read_form(_raw_body(request), boundary, text_limit=parts().settings.MAX_YAML_LENGTH)
+
+
+def boundary_of(content_type: str) -> bytes:
+    """The boundary that a content type names; raises BadRequest when it is no multipart form."""
+    kind, parameters = parse_options_header(content_type)
+    if kind.lower() != MULTIPART:
+        raise BadRequest(f"The body must be {MULTIPART}, not {kind or 'without a content type'}")
+    boundary = parameters.get("boundary", "")
+    if not boundary or not boundary.isascii():
+        raise BadRequest(f"The content type {MULTIPART} names no boundary")
+    return boundary.encode()
+
+
+def read_form(content: bytes, boundary: bytes, *, text_limit: int) -> Form:
+    """The parts of a multipart body; ``text_limit`` is in bytes. Raises BadRequest or ContentTooLarge."""
+    reading = _FormReading(text_limit)
+    decoder = MultipartDecoder(boundary, max_parts=MAX_PARTS)
+    try:
+        for start in range(0, len(content), CHUNK):
+            decoder.receive_data(content[start : start + CHUNK])
+            _take_events(decoder, reading)
+            if decoder.state is State.PART and len(decoder.buffer) > CHUNK:
+                raise BadRequest("Invalid multipart body: a part has too long headers")
+        decoder.receive_data(None)
+        _take_events(decoder, reading)
+    except RequestEntityTooLarge as error:
+        raise ContentTooLarge(f"The body has more than {MAX_PARTS} parts") from error
+    except ValueError as error:
+        raise BadRequest("Invalid multipart body: broken, or it ends too early") from error
+    return reading.form
+
+
+def _take_events(decoder: MultipartDecoder, reading: _FormReading) -> None:
+    while True:
+        event = decoder.next_event()
+        reading.take(event)
+        if isinstance(event, (NeedData, Epilogue)):
+            return
+
+
+class _FormReading:
+    """A form as it comes in, part after part."""
+
+    def __init__(self, text_limit: int) -> None:
+        self.form = Form()
+        self.text_limit = text_limit
+        self.part: Field | File | None = None
+        self.content = bytearray()
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, (Field, File)):
+            self._begin(event)
+        elif isinstance(event, Data):
+            self.content += event.data
+            self._check_length()
+            if not event.more_data:
+                self._end()
+
+    def _begin(self, part: Field | File) -> None:
+        if not part.name:
+            raise BadRequest("Invalid multipart body: a part has no name")
+        if part.name in self.form.texts or part.name in self.form.files:
+            raise BadRequest(f"Invalid multipart body: the part {part.name} is there twice")
+        self.part = part
+        self.content = bytearray()
+
+    def _check_length(self) -> None:
+        if isinstance(self.part, Field) and len(self.content) > self.text_limit:
+            raise ContentTooLarge(f"The part {self.part.name} is longer than {self.text_limit} bytes")
+
+    def _end(self) -> None:
+        assert self.part is not None
+        if isinstance(self.part, File):
+            self.form.files[self.part.name] = bytes(self.content)
+            return
+        try:
+            self.form.texts[self.part.name] = self.content.decode()
+        except UnicodeDecodeError as error:
+            raise BadRequest(f"Invalid multipart body: the part {self.part.name} is not UTF-8") from error
+
+
+def prefer_wait() -> float | None:
+    """Seconds for which the caller prefers to wait, up to the limit; None when it does not."""
+    return wait_of(",".join(request.headers.getlist("Prefer")), parts().settings.PREFER_WAIT_MAX)
+
+
+def wait_of(header: str, limit: int) -> float | None:
+    """``wait`` in a Prefer header, in seconds, at most ``limit``; None for none and for garbage.
+
+    RFC 7240: a list of preferences with parameters, of which the first one of a name counts.
+    """
+    for preference in parse_list_header(header):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            return _seconds(value.strip(), limit)
+    return None
+
+
+def _seconds(value: str, limit: int) -> float | None:
+    digits = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    # More digits than that are above every limit; all of them could take long to convert.
+    return float(min(int(digits.lstrip("0")[:9] or "0"), limit))

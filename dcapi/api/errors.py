@@ -1,0 +1,183 @@
+"""The one place where an error becomes an answer, in one of the two bodies that clients understand."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES, parse_options_header
+
+from dcapi.errors import DcapiError
+from dcapi.log import request_id
+
+log = logging.getLogger(__name__)
+
+IDENTITY_PREFIX = "/v3"
+RETRY_AFTER = {"Retry-After": "1"}
+
+# Code → (title, what the code means in general).
+MEANINGS: dict[int, tuple[str, str]] = {
+    400: ("Bad Request", "The request cannot be carried out as it was sent."),
+    401: ("Unauthorized", "It could not be verified that the caller may see this."),
+    403: ("Forbidden", "The caller may not do this."),
+    404: ("Not Found", "There is nothing at this address."),
+    405: ("Method Not Allowed", "This address does not take this method."),
+    408: ("Request Timeout", "The request took too long to arrive."),
+    409: ("Conflict", "The request contradicts what is there."),
+    410: ("Gone", "This call is not offered any more."),
+    413: ("Content Too Large", "The request is larger than this service takes."),
+    414: ("URI Too Long", "The address is longer than this service takes."),
+    415: ("Unsupported Media Type", "The body of the request is of a type that is not taken here."),
+    422: ("Unprocessable Entity", "The request is understood and cannot be carried out."),
+    429: ("Too Many Requests", "The caller asks too often."),
+    500: ("Internal Server Error", "The service failed to carry out the request."),
+    503: ("Service Unavailable", "The service cannot do this now; a later try may succeed."),
+}
+UNEXPECTED = "An unexpected error occurred."
+BUSY = "The database is busy, please try again."
+
+# SQLite primary result codes: busy, locked.
+SQLITE_BUSY = frozenset({5, 6})
+# PostgreSQL: serialization failure, deadlock, too many connections, going down, starting, lock not available.
+POSTGRES_BUSY = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "55P03"})
+
+# Controls, line separators and halves of surrogate pairs: none of them belongs on the line that clients read.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as a client sees it, before a body is chosen."""
+
+    code: int
+    description: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return meaning_of(self.code)[0]
+
+
+def register_errors(app: Flask) -> None:
+    """Let the application answer every exception in one of the two error bodies."""
+    app.register_error_handler(Exception, _answer)
+
+
+def _answer(error: Exception) -> Any:
+    if isinstance(error, HTTPException) and (error.code is None or error.code < 400):
+        return error  # a redirect is an answer, no error
+    failure = failure_of(error)
+    if failure.code >= 500:
+        _log(error, failure)
+    return render(failure)
+
+
+def failure_of(error: Exception) -> Failure:
+    """What a client is told of an exception: nothing of its text when it is not meant for clients."""
+    if isinstance(error, DcapiError):
+        return Failure(error.code, one_line(error.message), dict(error.headers))
+    if isinstance(error, HTTPException):
+        return _failure_of_http(error)
+    if is_busy(error):
+        return Failure(503, BUSY, RETRY_AFTER)
+    return Failure(500, UNEXPECTED)
+
+
+def _failure_of_http(error: HTTPException) -> Failure:
+    code = error.code or 500
+    text = UNEXPECTED if code == 500 else one_line(error.description or "")
+    kept = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    return Failure(code, text, kept)
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether the database only had no room for this transaction now: the same request may succeed later."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return sqlite_code & 0xFF in SQLITE_BUSY
+    return getattr(error.orig, "sqlstate", None) in POSTGRES_BUSY
+
+
+def one_line(text: str) -> str:
+    """The text without what would break the line that clients read, or the encoding of the answer."""
+    return SURROGATES.sub("\ufffd", UNPRINTABLE.sub(" ", text)).strip()
+
+
+def meaning_of(code: int) -> tuple[str, str]:
+    """Title and general explanation of a status code."""
+    title = HTTP_STATUS_CODES.get(code, "Error")
+    return MEANINGS.get(code, (title, f"{title}."))
+
+
+def render(failure: Failure) -> Response:
+    """The answer: Keystone's body for the identity service, JSON for who names it, else the HTML page."""
+    if request.path == IDENTITY_PREFIX or request.path.startswith(IDENTITY_PREFIX + "/"):
+        response = _json({"error": _identity_body(failure)})
+    elif names_json(request.headers.get("Accept", "")):
+        response = _json(_json_body(failure))
+    else:
+        response = Response(_html_page(failure), mimetype="text/html")
+    response.status_code = failure.code
+    response.headers.update(failure.headers)
+    return response
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(current_app.json.dumps(body) + "\n", mimetype="application/json")
+
+
+def names_json(accept: str) -> bool:
+    """Whether an Accept header names application/json; ``*/*`` and refusals (q=0) do not."""
+    return any(_is_json(media_range) for media_range in accept.split(","))
+
+
+def _is_json(media_range: str) -> bool:
+    name, parameters = parse_options_header(media_range.strip())
+    return name.lower() == "application/json" and not re.fullmatch(r"0(\.0*)?", parameters.get("q", "1"))
+
+
+def _json_body(failure: Failure) -> dict[str, Any]:
+    return {"code": failure.code, "title": failure.title, "description": failure.description}
+
+
+def _identity_body(failure: Failure) -> dict[str, Any]:
+    return {"code": failure.code, "title": failure.title, "message": failure.description}
+
+
+def _html_page(failure: Failure) -> str:
+    """The page whose body clients split into lines: heading, explanation, message."""
+    heading = f"{failure.code} {failure.title}"
+    explanation = meaning_of(failure.code)[1]
+    lines = (
+        "<html>",
+        f"<head><title>{escape(heading)}</title></head>",
+        "<body>",
+        f"<h1>{escape(heading)}</h1>",
+        f"{escape(explanation)}<br /><br />",
+        escape(failure.description or explanation),
+        "</body>",
+        "</html>",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _log(error: Exception, failure: Failure) -> None:
+    where = f"{request.method} {request.path}"
+    if failure.code == 500:
+        log.error("%s failed unexpectedly (request %s)", where, request_id.get(), exc_info=error)
+    else:
+        log.warning("%s was answered %s: %s", where, failure.code, failure.description)

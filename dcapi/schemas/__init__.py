@@ -1,0 +1,1 @@
+"""What comes in: one module a resource, in the names and with the texts of the wire contract."""

@@ -1,0 +1,297 @@
+"""The kinds of fields that requests hold, each with the text that the wire contract gives for a wrong one.
+
+A part of a form that is a file arrives as bytes, everything else as JSON values: no field but those for
+files takes bytes, so that a file for a text is as wrong as a list is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+import uuid
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError, fields, missing
+
+# Beyond 64 bits neither the databases nor the JSON writer go.
+LARGEST_WHOLE_NUMBER = 2**63 - 1
+MAX_DIGITS = 20
+NAME_LENGTH = 255
+TEXT_LENGTH = 255
+# The contract's "under 255".
+SHORTER_LENGTH = 254
+
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+NOT_IN_NAMES = frozenset(".*+?|()[]{}^$/")
+# Labels of RFC 1123, joined by dots.
+SUBCLOUD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+UUID_FORM = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+BOOLEAN_WORDS = {"true": True, "false": False}
+
+
+def whole_number(value: Any) -> int | None:
+    """The number that a whole number or a string of ASCII digits says; None for anything else."""
+    if isinstance(value, str) and is_digits(value) and len(value) <= MAX_DIGITS:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) <= LARGEST_WHOLE_NUMBER else None
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is a string of ASCII digits: what counts as an id or a number."""
+    return text.isascii() and text.isdigit()
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text holds no control character, NUL or half of a surrogate pair."""
+    return CONTROLS.search(text) is None
+
+
+def is_name(text: str) -> bool:
+    """Whether a text keeps the general rule for names."""
+    return (
+        text.strip() != ""
+        and len(text) <= NAME_LENGTH
+        and not text.isdigit()
+        and is_clean(text)
+        and NOT_IN_NAMES.isdisjoint(text)
+    )
+
+
+def is_subcloud_name(text: str) -> bool:
+    """Whether a text is a name for a subcloud by RFC 1123, and not of digits only."""
+    return len(text) <= NAME_LENGTH and bool(SUBCLOUD_NAME.fullmatch(text)) and not text.isdigit()
+
+
+def base64_text(text: str) -> str | None:
+    """The text that a base64 text stands for; None when it stands for none, or an empty one."""
+    try:
+        return base64.b64decode(text, validate=True).decode() or None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def ip_address_text(text: str) -> str | None:
+    """The canonical form of an IP address; None when it is none."""
+    try:
+        return None if "%" in text else str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def uuid_text(text: str) -> str | None:
+    """The canonical form of a UUID, written with or without hyphens; None when it is none."""
+    return str(uuid.UUID(text)) if UUID_FORM.fullmatch(text) else None
+
+
+def is_http_url(text: str) -> bool:
+    """Whether a text is an http or https URL with a host, without user, query or fragment."""
+    if not is_clean(text) or any(character.isspace() for character in text):
+        return False
+    try:
+        url = urlsplit(text)
+        _ = url.port  # raises for one that is no number
+    except ValueError:
+        return False
+    plain = url.username is None and url.password is None and not url.query and not url.fragment
+    return url.scheme in {"http", "https"} and bool(url.hostname) and plain
+
+
+class Checked(fields.Field[Any]):
+    """A field that answers one text whatever is wrong, also when it is required and missing.
+
+    On PATCH null and the empty string count as not given, unless ``keeps_null`` or ``keeps_empty`` say that
+    this field means them.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        required: bool = False,
+        default: Any = missing,
+        data_key: str | None = None,
+        keeps_null: bool = False,
+        keeps_empty: bool = False,
+        missing_text: str | None = None,
+    ) -> None:
+        super().__init__(
+            required=required, load_default=default, data_key=data_key, allow_none=keeps_null or None
+        )
+        self.text = text
+        self.missing_text = missing_text or text
+        self.keeps_null = keeps_null
+        self.keeps_empty = keeps_empty
+
+    def make_error(self, key: str, **_kwargs: Any) -> ValidationError:
+        return ValidationError(self.missing_text if key == "required" else self.text)
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Any:
+        return self.checked(value)
+
+    def checked(self, value: Any) -> Any:
+        """The value in its final form; raises ValidationError."""
+        raise NotImplementedError
+
+    def wrong(self) -> ValidationError:
+        return ValidationError(self.text)
+
+
+class WholeNumber(Checked):
+    """A whole number, as a number or as a string of digits."""
+
+    def __init__(self, text: str, lowest: int, highest: int, **options: Any) -> None:
+        super().__init__(text, **options)
+        self.lowest = lowest
+        self.highest = highest
+
+    def checked(self, value: Any) -> int:
+        number = whole_number(value)
+        if number is None or not self.lowest <= number <= self.highest:
+            raise self.wrong()
+        return number
+
+
+class RowId(WholeNumber):
+    """The id of a row, which exists or not."""
+
+    def __init__(self, text: str, **options: Any) -> None:
+        super().__init__(text, 0, LARGEST_WHOLE_NUMBER, **options)
+
+
+class PlainText(Checked):
+    """A text without control characters."""
+
+    def __init__(self, text: str, *, longest: int = TEXT_LENGTH, shortest: int = 0, **options: Any) -> None:
+        super().__init__(text, **options)
+        self.longest = longest
+        self.shortest = shortest
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or not self.shortest <= len(value) <= self.longest:
+            raise self.wrong()
+        if not is_clean(value):
+            raise self.wrong()
+        return value
+
+
+class Name(Checked):
+    """A name by the general rule, and none of the words in ``but_not``."""
+
+    def __init__(self, text: str, *, but_not: Iterable[str] = (), **options: Any) -> None:
+        super().__init__(text, **options)
+        self.but_not = frozenset(but_not)
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or not is_name(value) or value in self.but_not:
+            raise self.wrong()
+        return value
+
+
+class SubcloudName(Checked):
+    """A subcloud's name by RFC 1123; with ``foreign`` also any that keeps the general rule."""
+
+    def __init__(
+        self, text: str, *, digits_text: str | None = None, foreign: bool = False, **options: Any
+    ) -> None:
+        super().__init__(text, **options)
+        self.digits_text = digits_text or text
+        self.foreign = foreign
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.wrong()
+        if value.isdigit():
+            raise ValidationError(self.digits_text)
+        if not (is_subcloud_name(value) or (self.foreign and is_name(value))):
+            raise self.wrong()
+        return value
+
+
+class Uuid(Checked):
+    """A UUID, in its canonical form."""
+
+    def checked(self, value: Any) -> str:
+        canonical = uuid_text(value) if isinstance(value, str) else None
+        if canonical is None:
+            raise self.wrong()
+        return canonical
+
+
+class Choice(Checked):
+    """One of a few words."""
+
+    def __init__(self, text: str, words: Iterable[str], **options: Any) -> None:
+        super().__init__(text, **options)
+        self.words = tuple(str(word) for word in words)
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise self.wrong()
+        return value
+
+
+class IpAddress(Checked):
+    """An IP address of either version, in its canonical form."""
+
+    def checked(self, value: Any) -> str:
+        canonical = ip_address_text(value) if isinstance(value, str) else None
+        if canonical is None:
+            raise self.wrong()
+        return canonical
+
+
+class Base64Text(Checked):
+    """Base64 of a UTF-8 text, as it was sent; ``longest`` is that of the base64 text."""
+
+    def __init__(self, text: str, *, longest: int = SHORTER_LENGTH, **options: Any) -> None:
+        super().__init__(text, **options)
+        self.longest = longest
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > self.longest or base64_text(value) is None:
+            raise self.wrong()
+        return value
+
+
+class HttpUrl(Checked):
+    """An http or https URL."""
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > SHORTER_LENGTH or not is_http_url(value):
+            raise self.wrong()
+        return value
+
+
+class Boolean(Checked):
+    """True or false, as JSON says it or as a word in any case."""
+
+    def checked(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, str) or value.lower() not in BOOLEAN_WORDS:
+            raise self.wrong()
+        return BOOLEAN_WORDS[value.lower()]
+
+
+class FilePart(Checked):
+    """A part of a form that must be a file."""
+
+    def checked(self, value: Any) -> bytes:
+        if not isinstance(value, bytes):
+            raise self.wrong()
+        return value
+
+
+class FileOrText(Checked):
+    """A part of a form that may be a file or a text; its content is judged by who reads it."""
+
+    def checked(self, value: Any) -> bytes | str:
+        if not isinstance(value, bytes | str):
+            raise self.wrong()
+        return value
