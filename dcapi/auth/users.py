@@ -1,0 +1,161 @@
+"""The users of the embedded identity service, and how the first one comes about."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dcapi.auth.identity_file import IDENTITY_FILE, IdentityFile, User
+from dcapi.auth.passwords import hash_of, matches
+from dcapi.errors import BadRequest, Conflict, NotFound, SettingsError
+from dcapi.instance import InstanceFolder
+from dcapi.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ADMIN = "admin"
+ADMIN_ROLES = ("admin", "member", "reader")
+ADMIN_PROJECTS = ("admin",)
+# Holds the first password when it was made at random, readable by this site's user alone.
+ADMIN_PASSWORD_FILE = "admin-password"
+
+LONGEST_NAME = 255
+LONGEST_PASSWORD = 1024
+
+
+class Users:
+    """Users with roles and projects, in identity.yaml; changes of several processes wait for each other."""
+
+    def __init__(self, folder: InstanceFolder) -> None:
+        self.folder = folder
+        self.file = IdentityFile(folder)
+
+    def list(self) -> list[User]:
+        return sorted(self.file.read().values(), key=lambda user: user.name)
+
+    def find(self, name: str) -> User | None:
+        return self.file.read().get(name)
+
+    def find_by_id(self, user_id: str) -> User | None:
+        return next((user for user in self.file.read().values() if user.id == user_id), None)
+
+    def verify(self, user: User | None, password: str) -> bool:
+        """Whether this is the user's password; takes the same time when there is no such user."""
+        return matches(user.password_hash if user else None, password)
+
+    def add(self, name: str, password: str, roles: Iterable[str], projects: Iterable[str]) -> User:
+        """Add a user; raises Conflict for a taken name, BadRequest for a name or password of no use."""
+        check_name(name)
+        check_password(password)
+        user = _made(name, password, roles, projects)
+        with self.folder.locked(IDENTITY_FILE):
+            users = dict(self.file.read())
+            if name in users:
+                raise Conflict(
+                    f"User {name!r} exists already: delete it first to change its password, roles or projects"
+                )
+            self.file.write(users | {name: user})
+        return user
+
+    def delete(self, name: str) -> None:
+        """Delete a user, which ends its tokens; raises NotFound."""
+        with self.folder.locked(IDENTITY_FILE):
+            users = dict(self.file.read())
+            if users.pop(name, None) is None:
+                raise NotFound(f"There is no user {name!r}")
+            self.file.write(users)
+            if name == ADMIN:
+                self.forget_admin_password()
+
+    def forget_admin_password(self) -> None:
+        """Remove the file with the random first password, which counts no longer."""
+        (self.folder.path / ADMIN_PASSWORD_FILE).unlink(missing_ok=True)
+
+
+def check_name(name: str) -> None:
+    """Raises BadRequest for a user name that is empty, too long, or holds what cannot be seen."""
+    if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise BadRequest(
+            f"A user name has 1 to {LONGEST_NAME} visible characters, no blank at the ends: {name[:50]!r}"
+        )
+
+
+def check_password(password: str) -> None:
+    """Raises BadRequest for a password that cannot be hashed or never be typed."""
+    if not 0 < len(password) <= LONGEST_PASSWORD:
+        raise BadRequest(f"A password has 1 to {LONGEST_PASSWORD} characters")
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        raise BadRequest("A password is UTF-8 text")
+
+
+def _made(name: str, password: str, roles: Iterable[str], projects: Iterable[str]) -> User:
+    return User(
+        id=uuid.uuid4().hex,
+        name=name,
+        password_hash=hash_of(password),
+        roles=tuple(dict.fromkeys(roles)),
+        projects=tuple(dict.fromkeys(projects)),
+    )
+
+
+def prepare_identity(folder: InstanceFolder, settings: Settings) -> None:
+    """See that there is a first user, ``admin``, and that it has the password that the setting gives, if any.
+
+    Any number of processes may do so at once: one makes the user, the others find it. Raises SettingsError
+    when identity.yaml cannot be understood or DCAPI_ADMIN_PASSWORD cannot be a password.
+    """
+    users = Users(folder)
+    _check_setting(settings.ADMIN_PASSWORD)
+    with folder.locked(IDENTITY_FILE):
+        if not users.file.exists():
+            _make_first_user(users, settings.ADMIN_PASSWORD)
+        elif settings.ADMIN_PASSWORD:
+            _let_the_setting_rule(users, settings.ADMIN_PASSWORD)
+        else:
+            users.file.read()  # a file that cannot be understood stops the start, not the first request
+
+
+def _check_setting(password: str) -> None:
+    try:
+        if password:
+            check_password(password)
+    except BadRequest as error:
+        raise SettingsError(f"DCAPI_ADMIN_PASSWORD cannot be used: {error.message}") from error
+
+
+def _make_first_user(users: Users, given: str) -> None:
+    password = given or users.folder.made_once(ADMIN_PASSWORD_FILE, _random_password).strip()
+    users.file.write({ADMIN: _made(ADMIN, password, ADMIN_ROLES, ADMIN_PROJECTS)})
+    if given:
+        log.info("made user %s with the password that DCAPI_ADMIN_PASSWORD gives", ADMIN)
+        return
+    # Straight to the terminal: a log is kept and shipped, and this is shown once.
+    sys.stderr.write(
+        f"dcapi: made user {ADMIN} with password {password}\n"
+        f"dcapi: it is kept in {users.folder.path / ADMIN_PASSWORD_FILE} and not shown again\n"
+    )
+    sys.stderr.flush()
+
+
+def _random_password() -> str:
+    return secrets.token_urlsafe(18) + "\n"
+
+
+def _let_the_setting_rule(users: Users, password: str) -> None:
+    """Give ``admin`` the password of the setting; its tokens end when it had another one."""
+    known = dict(users.file.read())
+    admin = known.get(ADMIN)
+    if admin and matches(admin.password_hash, password):
+        return
+    if admin:
+        known[ADMIN] = replace(admin, password_hash=hash_of(password))
+        log.warning("user %s has another password now, the one that DCAPI_ADMIN_PASSWORD gives", ADMIN)
+    else:
+        known[ADMIN] = _made(ADMIN, password, ADMIN_ROLES, ADMIN_PROJECTS)
+        log.warning("made user %s anew, with the password that DCAPI_ADMIN_PASSWORD gives", ADMIN)
+    users.file.write(known)
+    users.forget_admin_password()
