@@ -1,0 +1,160 @@
+"""Who logs in with what, and which tokens end when a user changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from dcapi.auth import passwords
+from dcapi.auth.embedded import EmbeddedIdentity, Reference, Token, stable_id
+from dcapi.auth.identity_file import IDENTITY_FILE
+from dcapi.errors import Unauthorized
+from dcapi.instance import InstanceFolder
+from dcapi.settings import Settings
+
+JOAN = Reference(name="joan", domain_name="Default")
+SERVICES = Reference(name="services", domain_id="default")
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of a hash is no matter of these tests."""
+    monkeypatch.setattr(passwords, "METHOD", "scrypt:1024:8:1")
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> EmbeddedIdentity:
+    made = EmbeddedIdentity.of(InstanceFolder(tmp_path), Settings())
+    made.users.add("joan", "secret", ["admin"], ["services", "admin"])
+    made.users.add("sam", "secret", ["reader"], ["demo", "services"])
+    return made
+
+
+def log_in(identity: EmbeddedIdentity, project: Reference | None = None) -> Token:
+    return identity.log_in(JOAN, "secret", project)
+
+
+def joans_id(identity: EmbeddedIdentity) -> str:
+    return next(user.id for user in identity.users.list() if user.name == "joan")
+
+
+def test_a_token_says_who_calls(identity: EmbeddedIdentity) -> None:
+    caller = identity.caller_of(log_in(identity, SERVICES).text)
+    assert (caller.user_id, caller.user_name) == (joans_id(identity), "joan")
+    assert caller.project_name == "services"
+    assert caller.roles == {"admin", "member", "reader"}
+
+
+def test_it_counts_in_another_process_and_after_a_restart(identity: EmbeddedIdentity, tmp_path: Path) -> None:
+    other = EmbeddedIdentity.of(InstanceFolder(tmp_path), Settings())
+    assert other.caller_of(log_in(identity).text).user_name == "joan"
+
+
+def test_knowing_a_token_hashes_no_password(
+    identity: EmbeddedIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = log_in(identity)
+    monkeypatch.setattr(passwords, "check_password_hash", lambda *_: pytest.fail("hashed"))
+    identity.caller_of(token.text)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        JOAN,
+        Reference(name="joan"),
+        Reference(name="joan", domain_id="default"),
+        Reference(name="joan", domain_name="default"),
+    ],
+)
+def test_a_user_logs_in_by_name(identity: EmbeddedIdentity, who: Reference) -> None:
+    assert identity.log_in(who, "secret", None).user.name == "joan"
+
+
+def test_a_user_logs_in_by_id(identity: EmbeddedIdentity) -> None:
+    assert identity.log_in(Reference(id=joans_id(identity)), "secret", None).user.name == "joan"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("joan", "admin"), ("sam", "demo")], ids=["admin if it may", "else the first"]
+)
+def test_a_login_without_a_project_gets_one(identity: EmbeddedIdentity, name: str, expected: str) -> None:
+    assert identity.log_in(Reference(name=name), "secret", None).claims.project_name == expected
+
+
+def test_a_project_can_be_named_by_its_id(identity: EmbeddedIdentity) -> None:
+    by_id = Reference(id=stable_id("project", "services"))
+    assert log_in(identity, by_id).claims.project_name == "services"
+
+
+@pytest.mark.parametrize(
+    ("who", "password", "project"),
+    [
+        (Reference(name="nobody"), "secret", None),
+        (Reference(id="0" * 32), "secret", None),
+        (Reference(name="joan", domain_name="other"), "secret", None),
+        (Reference(name="joan", domain_id="other"), "secret", None),
+        (Reference(name="joan"), "wrong", None),
+        (Reference(name="joan"), "", None),
+        (Reference(name="joan"), "secret", Reference(name="demo")),
+        (Reference(name="joan"), "secret", Reference(name="admin", domain_name="other")),
+        (Reference(name="joan"), "secret", Reference(id="admin")),
+        (Reference(name="joan"), "secret", Reference()),
+        (Reference(), "secret", None),
+    ],
+)
+def test_whatever_does_not_fit_the_refusal_is_the_same(
+    identity: EmbeddedIdentity,
+    monkeypatch: pytest.MonkeyPatch,
+    who: Reference,
+    password: str,
+    project: Reference | None,
+) -> None:
+    check = Mock(side_effect=passwords.check_password_hash)
+    monkeypatch.setattr(passwords, "check_password_hash", check)
+    with pytest.raises(Unauthorized, match=r"^Login failed: wrong user, password or project$"):
+        identity.log_in(who, password, project)
+    assert check.call_count == 1
+
+
+def test_a_deleted_user_has_no_tokens(identity: EmbeddedIdentity) -> None:
+    token = log_in(identity)
+    identity.users.delete("joan")
+    with pytest.raises(Unauthorized):
+        identity.caller_of(token.text)
+
+
+def test_a_user_that_was_added_again_does_not_get_the_old_tokens_back(identity: EmbeddedIdentity) -> None:
+    token = log_in(identity)
+    identity.users.delete("joan")
+    identity.users.add("joan", "secret", ["admin"], ["services", "admin"])
+    with pytest.raises(Unauthorized):
+        identity.caller_of(token.text)
+    log_in(identity)
+
+
+def test_other_roles_end_older_tokens(identity: EmbeddedIdentity, tmp_path: Path) -> None:
+    token = log_in(identity)
+    path = tmp_path / IDENTITY_FILE
+    path.write_text(path.read_text().replace("- admin\n    projects", "- reader\n    projects"))
+    with pytest.raises(Unauthorized):
+        identity.caller_of(token.text)
+
+
+def test_a_change_of_one_user_leaves_the_tokens_of_others(identity: EmbeddedIdentity) -> None:
+    token = log_in(identity)
+    identity.users.delete("sam")
+    identity.caller_of(token.text)
+
+
+def test_a_token_gets_a_token_of_another_project_of_the_user(identity: EmbeddedIdentity) -> None:
+    first = log_in(identity)
+    second = identity.renew(first.text, SERVICES)
+    assert second.claims.project_name == "services"
+    assert identity.renew(second.text, None).claims.project_name == "services"
+    with pytest.raises(Unauthorized):
+        identity.renew(first.text, Reference(name="demo"))
+    with pytest.raises(Unauthorized):
+        identity.renew("nonsense", None)
