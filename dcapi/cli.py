@@ -1,0 +1,115 @@
+"""``flask --app wsgi dcapi …``: what an operator does to a site from its own machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from dcapi.api.request import parts
+from dcapi.auth.guard import embedded_identity
+from dcapi.auth.policy import ROLES
+from dcapi.auth.users import ADMIN, LONGEST_PASSWORD, Users
+from dcapi.errors import DcapiError, SettingsError
+
+dcapi_group = AppGroup("dcapi", help="Look after this site.")
+user_group = AppGroup("user", help="Users of the embedded identity service.")
+dcapi_group.add_command(user_group)
+
+# Bytes that are read of a password: more than the longest one takes in UTF-8.
+PASSWORD_BYTES = 4 * LONGEST_PASSWORD + 2
+
+
+def register(app: Flask) -> None:
+    """Give the application its commands."""
+    app.cli.add_command(dcapi_group)
+
+
+@user_group.command("add")
+@click.argument("name")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice(ROLES),
+    multiple=True,
+    required=True,
+    help="A role that the user has; give several by repeating it. admin implies member and reader.",
+)
+@click.option(
+    "--project",
+    "projects",
+    multiple=True,
+    default=["admin"],
+    show_default=True,
+    help="A project that the user may log in to, repeatable. Only admin and services may call the API.",
+)
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
+)
+def add_user(name: str, roles: Sequence[str], projects: Sequence[str], password_stdin: bool) -> None:
+    """Add a user NAME, who can log in at once."""
+    password = _password_from_stdin() if password_stdin else _password_from_terminal()
+    with _errors_told():
+        _users().add(name, password, roles, projects)
+    click.echo(f"added user {name}")
+
+
+@user_group.command("list")
+def list_users() -> None:
+    """List the users with their roles and projects."""
+    with _errors_told():
+        rows = [(user.name, ",".join(user.roles), ",".join(user.projects)) for user in _users().list()]
+    for line in _table([("NAME", "ROLES", "PROJECTS"), *rows]):
+        click.echo(line)
+
+
+@user_group.command("delete")
+@click.argument("name")
+def delete_user(name: str) -> None:
+    """Delete the user NAME, whose tokens end at once."""
+    with _errors_told():
+        _users().delete(name)
+    click.echo(f"deleted user {name}")
+    if name == ADMIN and parts().settings.ADMIN_PASSWORD:
+        click.echo(f"DCAPI_ADMIN_PASSWORD is set: the next start makes {name} anew", err=True)
+
+
+def _users() -> Users:
+    return embedded_identity().users
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Turn what the caller can be told into one line on stderr and exit code 1."""
+    try:
+        yield
+    except DcapiError as error:
+        raise click.ClickException(error.message) from error
+    except (SettingsError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _password_from_stdin() -> str:
+    line = sys.stdin.buffer.readline(PASSWORD_BYTES)
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise click.ClickException("The password on standard input is not UTF-8") from error
+
+
+def _password_from_terminal() -> str:
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for the password: use --password-stdin")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
