@@ -1,0 +1,117 @@
+"""System peers: which other sites this one knows, and the rules for changing that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from dcapi.errors import BadRequest, Conflict, NotFound
+from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
+from dcapi.parts import Parts
+from dcapi.services.answers import PEER, PEER_GROUP, Answer
+from dcapi.services.saving import flush
+from dcapi.sync import changes
+
+NOT_FOUND = "System Peer not found"
+OWN_UUID = "Invalid peer uuid: it is the UUID of this site"
+UUID_TAKEN = "A system peer with this UUID already exists"
+NAME_TAKEN = "A system peer with this name already exists"
+STILL_ASSOCIATED = "Cannot delete a system peer which is associated with peer group."
+
+
+def list_peers(session: Session) -> list[Answer]:
+    """All system peers."""
+    return PEER.all(session)
+
+
+def show_peer(session: Session, reference: int | str) -> Answer:
+    """One system peer, by id, UUID or name; raises NotFound."""
+    return PEER.of(find_peer(session, reference))
+
+
+def list_peer_groups(session: Session, reference: int | str) -> list[Answer]:
+    """The subcloud peer groups that are associated with a system peer; raises NotFound."""
+    peer = find_peer(session, reference)
+    group_ids = select(PeerGroupAssociation.peer_group_id).where(
+        PeerGroupAssociation.system_peer_id == peer.id
+    )
+    return PEER_GROUP.all(session, SubcloudPeerGroup.id.in_(group_ids))
+
+
+def create_peer(session: Session, parts: Parts, values: dict[str, Any]) -> Answer:
+    """Create a system peer from all its values; raises BadRequest and Conflict."""
+    _check_new_values(session, parts, values)
+    peer = SystemPeer(**values)
+    session.add(peer)
+    flush(session, lambda: _check_new_values(session, parts, values))
+    answer = PEER.of(peer)
+    session.commit()
+    return answer
+
+
+def update_peer(session: Session, parts: Parts, reference: int | str, values: dict[str, Any]) -> Answer:
+    """Change the given values of a system peer; raises NotFound, BadRequest and Conflict.
+
+    A new gateway address is a change for every group that the peer is to have, because it stands in the
+    values of each member that the peer gets: then the answer tells how to sync it.
+    """
+    peer = find_peer(session, reference, lock=True)
+    peer_id = peer.id
+    _check_new_values(session, parts, values, but=peer_id)
+    new_gateway = values.get("peer_controller_gateway_address", peer.peer_controller_gateway_address)
+    gateway_changed = new_gateway != peer.peer_controller_gateway_address
+    for name, value in values.items():
+        setattr(peer, name, value)
+    flush(session, lambda: _check_new_values(session, parts, values, but=peer_id))
+    associations = changes.peer_changed(session, peer_id) if gateway_changed else []
+    association_ids = [association.id for association in associations]
+    message = changes.info_message(associations)
+    answer = PEER.of(peer)
+    session.commit()
+    changes.hint(parts, association_ids)
+    return answer if message is None else {**answer, "info_message": message}
+
+
+def delete_peer(session: Session, reference: int | str) -> None:
+    """Delete a system peer; raises NotFound, and BadRequest while an association names it."""
+    peer = find_peer(session, reference, lock=True)
+    peer_id = peer.id
+    _check_not_associated(session, peer_id)
+    session.delete(peer)
+    flush(session, lambda: _check_not_associated(session, peer_id))
+    session.commit()
+
+
+def find_peer(session: Session, reference: int | str, *, lock: bool = False) -> SystemPeer:
+    """The row of a system peer, by id, UUID or name; raises NotFound. ``lock`` keeps other writers off it."""
+    query = select(SystemPeer)
+    if isinstance(reference, int):
+        query = query.where(SystemPeer.id == reference)
+    else:
+        is_uuid = SystemPeer.peer_uuid == reference.lower()
+        query = query.where(or_(is_uuid, SystemPeer.peer_name == reference)).order_by(is_uuid.desc()).limit(1)
+    peer = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if peer is None:
+        raise NotFound(NOT_FOUND)
+    return peer
+
+
+def _check_new_values(session: Session, parts: Parts, values: dict[str, Any], but: int | None = None) -> None:
+    """What makes a system peer unique; ``but`` is the peer that may keep its values."""
+    if values.get("peer_uuid") == parts.site.uuid:
+        raise BadRequest(OWN_UUID)
+    for column, text in ((SystemPeer.peer_uuid, UUID_TAKEN), (SystemPeer.peer_name, NAME_TAKEN)):
+        value = values.get(column.key)
+        if value is not None and _is_there(session, column == value, SystemPeer.id != but):
+            raise Conflict(text)
+
+
+def _check_not_associated(session: Session, peer_id: int) -> None:
+    if _is_there(session, PeerGroupAssociation.system_peer_id == peer_id):
+        raise BadRequest(STILL_ASSOCIATED)
+
+
+def _is_there(session: Session, *conditions: Any) -> bool:
+    return bool(session.scalar(select(exists().where(*conditions))))
