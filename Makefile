@@ -1,0 +1,56 @@
+# `make` alone lists what there is. Everything runs in .venv, which `make install` makes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What to hand to pytest beside the defaults, as in: make test TESTS="tests/unit -k status"
+TESTS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run lab test lint format bench docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dcapi needs Python 3.11 or newer: make PYTHON=/path/to/python3 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed-postgres: requirements.txt requirements-postgres.txt | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-postgres.txt
+	@touch $@
+
+install: $(VENV)/.installed $(if $(DCAPI_TEST_POSTGRES_URL),$(VENV)/.installed-postgres) ## make .venv, again when a requirements file changed
+
+run: install ## serve one site at 127.0.0.1:8119, its data in instance/ (DCAPI_* changes that)
+	exec $(BIN)/gunicorn -c config/gunicorn.conf.py wsgi:app
+
+lab: install ## two sites on this machine go through the scenarios; KEEP=1 leaves them running
+	exec $(BIN)/python -m dcapi.lab $(if $(KEEP),--keep)
+
+test: install ## the whole test suite in parallel; with DCAPI_TEST_POSTGRES_URL also on PostgreSQL
+	exec $(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+lint: install ## ruff, mypy, and the floors by import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## let ruff put imports and layout in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: install ## measure lists and member updates against their limits
+	exec $(BIN)/python -m tests.bench
+
+docs: install ## write the generated parts of docs/ anew
+	$(BIN)/python docs/generate.py
+
+clean: ## remove .venv and caches; data in instance/ stays
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

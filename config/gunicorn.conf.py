@@ -1,0 +1,99 @@
+# ruff: noqa: N999 (the name is the one that gunicorn's users look for)
+"""How gunicorn serves a site; everything that differs between sites comes from its DCAPI_* environment.
+
+A worker's threads, its job pool and its reconciler belong together: they start once the worker is forked (a
+thread does not survive a fork, so the application is never preloaded) and are drained before the worker ends.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+import dcapi
+from dcapi.errors import SettingsError
+from dcapi.settings import Settings, from_environment
+
+# What a worker may need, in seconds, besides draining its jobs: the requests that are under way.
+REQUESTS_END_SECONDS = 10
+
+
+def _settings() -> Settings:
+    try:
+        return from_environment()
+    except SettingsError as error:
+        sys.exit(f"dcapi: {error}")
+
+
+settings = _settings()
+
+bind = settings.BIND
+workers = settings.WORKERS
+worker_class = "gthread"
+threads = settings.THREADS
+# Longer than clients and peers keep an idle connection, so that it is they who close it.
+keepalive = 75
+# After this gunicorn kills a worker: the jobs must have had their time by then.
+graceful_timeout = math.ceil(settings.DRAIN_SECONDS) + REQUESTS_END_SECONDS
+control_socket_disable = True
+proc_name = f"dcapi {settings.SITE_NAME}"
+
+loglevel = settings.LOG_LEVEL.lower()
+errorlog = "-"
+accesslog = "-"
+access_log_format = '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(M)s ms "%(a)s" %({x-openstack-request-id}o)s'
+
+
+class Draining:
+    """Stops a worker's background work, on a thread of its own, as soon as the worker is asked to end.
+
+    Requests that wait for an outcome must hear of it at once: gunicorn calls ``worker_exit`` only after the
+    last request was answered.
+    """
+
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self._asked = threading.Event()
+        self._thread = threading.Thread(target=self._stop_when_asked, name="drain", daemon=True)
+
+    def begin(self) -> None:
+        signal.signal(signal.SIGTERM, self._ask)
+        self._thread.start()
+
+    def finish(self) -> None:
+        self._asked.set()
+        self._thread.join()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked.set()
+        self._worker.handle_exit(number, frame)
+
+    def _stop_when_asked(self) -> None:
+        self._asked.wait()
+        dcapi.stop(self._worker.wsgi)
+
+
+def on_starting(_server: Any) -> None:
+    """Make what a site has only once (folder, keys, tables, first user) before any worker looks for it."""
+    try:
+        dcapi.prepare(settings)
+    except SettingsError as error:
+        sys.exit(f"dcapi: {error}")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the background work of a worker, which has loaded its application."""
+    dcapi.start(worker.wsgi)
+    worker.draining = Draining(worker)
+    worker.draining.begin()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Wait until the background work has ended; a worker that never got to start it has none."""
+    draining = getattr(worker, "draining", None)
+    if draining is not None:
+        draining.finish()

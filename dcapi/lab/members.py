@@ -1,0 +1,113 @@
+"""Subclouds for the lab: any number of distinct ones, made from the samples beside this file.
+
+A sample's networks are moved by the member's number, so that no two members overlap: an IPv4 network by as
+many times its own size, an IPv6 one in its third group. The addresses of a network move with it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dcapi.lab.operator import base64_text
+
+SAMPLES = Path(__file__).parent / "samples"
+
+SIMPLEX = "simplex-ipv4"
+DUPLEX = "duplex-ipv6"
+INSTALL = "install-ipv4"
+
+# Where the bootstrap address of a member lies, for each kind of sample.
+OAM_ADDRESS = "external_oam_floating_address"
+
+# Keys whose value moves with the member's number. The gateway of the system controller is common to all.
+NETWORK_KEYS = ("management_", "admin_", "external_oam_")
+NETWORK_KEY_ENDS = ("_subnet", "_address")
+
+# How far apart the networks of two members are: a /24, and one step in the third group of an IPv6 address.
+IPV4_STEP = 2**8
+IPV6_STEP = 2 ** (128 - 48)
+# Members that the samples' address ranges have room for.
+MOST_MEMBERS = 10_000
+
+SYSADMIN_PASSWORD = "Lamp*lighter6"
+BMC_PASSWORD = "Harbour*master2"
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A subcloud as an operator has it at hand before it is added."""
+
+    name: str
+    bootstrap_values: Values
+    bootstrap_address: str
+    install_values: Values | None = None
+
+    def creation(self) -> Values:
+        """The parts of the POST that adds and deploys it."""
+        parts: Values = {
+            "bootstrap_values": self.bootstrap_values,
+            "bootstrap-address": self.bootstrap_address,
+            "sysadmin_password": base64_text(SYSADMIN_PASSWORD),
+        }
+        if self.install_values is not None:
+            parts |= {"install_values": self.install_values, "bmc_password": base64_text(BMC_PASSWORD)}
+        return parts
+
+    def joining(self, group: object) -> Values:
+        """The parts of the PATCH that makes it a member of a peer group."""
+        return {
+            "peer_group": group,
+            "bootstrap_values": self.bootstrap_values,
+            "bootstrap_address": self.bootstrap_address,
+        }
+
+
+def member(number: int, name: str | None = None, sample: str = SIMPLEX, *, install: bool = False) -> Member:
+    """The member with this number (from 0); raises ValueError above what the samples have room for."""
+    if not 0 <= number < MOST_MEMBERS:
+        raise ValueError(f"member {number} is not one of {MOST_MEMBERS}")
+    values = _moved(_sample(sample), number)
+    values["name"] = name or f"{values['name']}-{number}"
+    return Member(
+        name=values["name"],
+        bootstrap_values=values,
+        bootstrap_address=values[OAM_ADDRESS],
+        install_values=_install_values(number) if install else None,
+    )
+
+
+def _install_values(number: int) -> Values:
+    values = dict(_sample(INSTALL))
+    for key in ("bootstrap_address", "bmc_address", "nexthop_gateway", "network_address"):
+        values[key] = _moved_address(values[key], number)
+    return values
+
+
+def _moved(values: Mapping[str, Any], number: int) -> Values:
+    return {
+        key: _moved_address(value, number)
+        if key.startswith(NETWORK_KEYS) and key.endswith(NETWORK_KEY_ENDS)
+        else value
+        for key, value in values.items()
+    }
+
+
+def _moved_address(text: str, number: int) -> str:
+    address, slash, prefix = text.partition("/")
+    parsed = ipaddress.ip_address(address)
+    return f"{parsed + number * (IPV4_STEP if parsed.version == 4 else IPV6_STEP)}{slash}{prefix}"
+
+
+@cache
+def _sample(name: str) -> Values:
+    with (SAMPLES / f"{name}.yaml").open(encoding="utf-8") as file:
+        return dict(yaml.safe_load(file))
