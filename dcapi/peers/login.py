@@ -1,0 +1,137 @@
+"""Logging in at a peer: one request, one token for all threads, and the catalogue that comes with it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import requests
+from keystoneauth1 import exceptions, session
+from keystoneauth1.identity import v3
+
+from dcapi.peers.adapter import Outgoing, going_out
+from dcapi.peers.address import PeerAddress
+from dcapi.peers.catalogue import Service, bad_url, find_public_url, versioned
+from dcapi.peers.errors import PeerError, PeerRefused
+from dcapi.peers.translate import Call, check_success
+
+DOMAIN = "Default"
+PROJECT = "admin"
+TOKEN = re.compile(r"[\x21-\x7e]{1,32768}")
+
+# At DEBUG this logger writes the body of the identity service's answer, whatever is in it.
+logging.getLogger("keystoneauth.identity").setLevel(logging.INFO)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A token and where it leads."""
+
+    token: str = field(repr=False)
+    catalogue: Any = field(repr=False)
+
+    def root(self, service: Service, call: Call) -> str:
+        """Root URL of a service; raises PeerRefused when the catalogue has none that can be called."""
+        url = find_public_url(self.catalogue, service)
+        wanted = f"public endpoint of type {service.kind} in region {service.region}"
+        if url is None:
+            raise call.refused(f"the catalogue of its identity service has no {wanted}")
+        wrong = bad_url(url)
+        if wrong:
+            raise call.refused(f"the {wanted} in its catalogue cannot be called: {wrong}")
+        return versioned(url, service)
+
+
+class LoginKeeper:
+    """The current login of one peer address; threads that wait for one share one request, or its failure."""
+
+    def __init__(self, address: PeerAddress, transport: session.Session) -> None:
+        self._address = address
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._plugin: v3.Password | None = None
+        self._login: Login | None = None
+        self._failures = 0
+        self._failure: PeerError | None = None
+
+    def current(self, before_request: Callable[[], None]) -> Login:
+        """A login that is not known to have run out; raises PeerError when there is none to be had."""
+        seen = self._failures
+        with self._lock:
+            if self._login is None:
+                if self._failures != seen and self._failure is not None:
+                    raise copy.copy(self._failure)
+                self._login = self._log_in_once(before_request)
+            return self._login
+
+    def forget(self, login: Login | None = None) -> None:
+        """Log in anew next time; ``login``: only if that is still the current one, not one got since."""
+        with self._lock:
+            if login is None or login is self._login:
+                self._login = None
+
+    def secrets(self) -> list[str]:
+        """What no message may hold."""
+        login = self._login
+        held = [self._address.password] + ([login.token] if login else [])
+        with contextlib.suppress(PeerRefused):
+            held.append(self._address.login_password())
+        return held
+
+    def _log_in_once(self, before_request: Callable[[], None]) -> Login:
+        try:
+            return self._log_in(before_request)
+        except PeerError as failure:
+            self._failure = failure
+            self._failures += 1
+            raise
+
+    def _log_in(self, before_request: Callable[[], None]) -> Login:
+        call = Call(
+            self._address.name, "POST", "login at its identity service", self.secrets(), changing=False
+        )
+        wrong = bad_url(self._address.endpoint)
+        if wrong:
+            raise call.refused(f"its manager endpoint cannot be called: {wrong}")
+        plugin = self._plugin = self._plugin or self._new_plugin()
+        plugin.invalidate()
+        with going_out(Outgoing(call, before_request, check_token)):
+            try:
+                access = plugin.get_access(self._transport)
+            except exceptions.ClientException:
+                failure = call.senseless("a token", 0)
+            else:
+                return Login(access.auth_token or "", access.service_catalog.catalog)
+        raise failure
+
+    def _new_plugin(self) -> v3.Password:
+        """Never renews by the clock: sites' clocks differ; a 401 says surely that a token has run out."""
+        return v3.Password(
+            auth_url=self._address.endpoint,
+            username=self._address.username,
+            password=self._address.login_password(),
+            user_domain_name=DOMAIN,
+            project_name=PROJECT,
+            project_domain_name=DOMAIN,
+            reauthenticate=False,
+        )
+
+
+def check_token(response: requests.Response, call: Call) -> None:
+    """Raise PeerError unless an answer is what the identity library expects of a login."""
+    check_success(response, call)
+    try:
+        document = orjson.loads(response.content)
+    except ValueError:
+        document = None
+    body = document.get("token") if isinstance(document, dict) else None
+    token = response.headers.get("X-Subject-Token", "")
+    if not isinstance(body, dict) or not TOKEN.fullmatch(token):
+        raise call.senseless("a token", response.status_code)

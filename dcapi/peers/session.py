@@ -1,0 +1,143 @@
+"""Sessions with peers: connections and a login for each address, shared by all who talk to it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from keystoneauth1 import exceptions
+from keystoneauth1 import session as keystone
+
+from dcapi.peers.adapter import Outgoing, PeerAdapter, going_out
+from dcapi.peers.address import PeerAddress
+from dcapi.peers.catalogue import Service
+from dcapi.peers.errors import PeerRefused
+from dcapi.peers.exchange import Limits
+from dcapi.peers.login import Login, LoginKeeper
+from dcapi.peers.translate import Call, check_success
+from dcapi.settings import Settings
+
+# Sessions that are kept; the one that was not used for longest goes first.
+KEPT_SESSIONS = 256
+EVERY_REQUEST = {"User-Header": "distcloud", "Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class PeerRequest:
+    """One request to a service of a peer; ``body`` is ``json`` or ``files``, as requests takes them."""
+
+    service: Service
+    method: str
+    path: str
+    user_agent: str
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+class PeerSession:
+    """Sends requests to the services of one peer; safe to use from many threads."""
+
+    def __init__(self, address: PeerAddress, settings: Settings) -> None:
+        self.address = address
+        self.limits = Limits(
+            settings.PEER_CONNECT_TIMEOUT, settings.PEER_READ_TIMEOUT, settings.PEER_MAX_ANSWER
+        )
+        self._connections = _connections(self.limits)
+        self._transport = keystone.Session(
+            session=self._connections,
+            verify=settings.PEER_CA_FILE or True,
+            redirect=False,
+            additional_headers=dict(EVERY_REQUEST),
+        )
+        self._logins = LoginKeeper(address, self._transport)
+
+    def send(self, request: PeerRequest, before_request: Callable[[], None]) -> requests.Response:
+        """Send one request, logging in when needed; returns the answer of a success, raises PeerError."""
+        login = self._logins.current(before_request)
+        try:
+            return self._send(request, login, before_request)
+        except PeerRefused as refusal:
+            if refusal.status != 401:
+                raise
+        # The token ran out, or the peer was made anew: once more with another one.
+        self._logins.forget(login)
+        return self._send(request, self._logins.current(before_request), before_request)
+
+    def forget_login(self) -> None:
+        self._logins.forget()
+
+    def close(self) -> None:
+        """Close the connections that are idle; those in use end with their request."""
+        self._connections.close()
+
+    def _send(
+        self, request: PeerRequest, login: Login, before_request: Callable[[], None]
+    ) -> requests.Response:
+        call = self.call(request, login)
+        url = f"{login.root(request.service, call)}/{request.path}"
+        with going_out(Outgoing(call, before_request, check_success)):
+            try:
+                return self._transport.request(
+                    url,
+                    request.method,
+                    authenticated=False,
+                    headers={"X-Auth-Token": login.token},
+                    user_agent=request.user_agent,
+                    raise_exc=False,
+                    log=False,
+                    **request.body,
+                )
+            except exceptions.ClientException:
+                failure = call.refused("the request cannot be put together")
+        raise failure
+
+    def call(self, request: PeerRequest, login: Login | None = None) -> Call:
+        """How to speak of a request in messages, without its secrets."""
+        secrets = self._logins.secrets() + ([login.token] if login else [])
+        return Call(self.address.name, request.method, request.path, secrets)
+
+
+def _connections(limits: Limits) -> requests.Session:
+    """Connections that take nothing from this process's surroundings: no proxies, no .netrc, no cookies."""
+    connections = requests.Session()
+    connections.trust_env = False
+    adapter = PeerAdapter(limits)
+    connections.mount("http://", adapter)
+    connections.mount("https://", adapter)
+    return connections
+
+
+class Sessions:
+    """The sessions that are kept, by system peer; one whose address changed is replaced."""
+
+    def __init__(self, settings: Settings, keep: int = KEPT_SESSIONS) -> None:
+        self._settings = settings
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._sessions: OrderedDict[int, PeerSession] = OrderedDict()
+
+    def session(self, address: PeerAddress) -> PeerSession:
+        """The session with this address, made when there is none."""
+        with self._lock:
+            kept = self._sessions.get(address.id)
+            dropped = [kept] if kept is not None and kept.address != address else []
+            if kept is None or dropped:
+                self._sessions[address.id] = PeerSession(address, self._settings)
+            self._sessions.move_to_end(address.id)
+            while len(self._sessions) > self._keep:
+                dropped.append(self._sessions.popitem(last=False)[1])
+            session = self._sessions[address.id]
+        for other in dropped:
+            other.close()
+        return session
+
+    def close(self) -> None:
+        """Close every session."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            session.close()

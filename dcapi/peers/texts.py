@@ -1,0 +1,65 @@
+"""What a peer says, made fit for messages and logs: readable, short, no control characters, no secrets."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+# Bytes of an error body that are looked at, and characters of it that are kept.
+LONGEST_BODY = 64 * 1024
+LONGEST_TEXT = 500
+HIDDEN = "***"
+
+# Keys that hold the message of a JSON error body: of this API, of Keystone, of the platform API.
+MESSAGE_KEYS = ("description", "message", "faultstring", "error_message", "error", "detail", "title")
+
+# In the HTML error page the message comes last, after the general explanation of the code.
+PAGE_MESSAGE = re.compile(r"<br\s*/?>\s*<br\s*/?>(.*?)(?:</body>|$)", re.DOTALL | re.IGNORECASE)
+HIDDEN_ELEMENTS = re.compile(r"<(script|style|head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+TAG = re.compile(r"<[^<>]*>")
+UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def readable(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """The message of an error body, at most LONGEST_TEXT characters long."""
+    text = body[:LONGEST_BODY].decode("utf-8", "replace")
+    return clean(_message_of(text), secrets)
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text on one line, without secrets, cut to LONGEST_TEXT characters."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    text = UNPRINTABLE.sub(" ", text).strip()
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _message_of(text: str) -> str:
+    try:
+        document = orjson.loads(text)
+    except ValueError:
+        return _page_message(text) if "<" in text else text
+    return _json_message(document) or text
+
+
+def _json_message(document: Any, depth: int = 0) -> str:
+    """The first text under a message key; some services nest it, or wrap it in JSON once more."""
+    if isinstance(document, str):
+        return _message_of(document) if document.startswith("{") and depth < 3 else document
+    if not isinstance(document, dict) or depth == 3:
+        return ""
+    found = (_json_message(document[key], depth + 1) for key in MESSAGE_KEYS if document.get(key))
+    return next((text for text in found if text), "")
+
+
+def _page_message(page: str) -> str:
+    message = PAGE_MESSAGE.search(page)
+    shown = message.group(1) if message else ""
+    if not TAG.sub("", shown).strip():
+        shown = HIDDEN_ELEMENTS.sub(" ", page)
+    return html.unescape(TAG.sub(" ", shown))
