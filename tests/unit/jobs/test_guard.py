@@ -1,0 +1,40 @@
+"""The bound on what request threads may do at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from dcapi.errors import TooBusy
+from dcapi.jobs.guard import Guard
+
+
+def test_there_is_room_up_to_the_limit_and_again_after_leaving() -> None:
+    guard = Guard(2)
+    with guard.attempt() as first, guard.attempt() as second:
+        with guard.attempt() as third:
+            assert (first, second, third) == (True, True, False)
+        with guard.attempt() as fourth:
+            assert not fourth
+    with guard.attempt() as first, guard.attempt() as second:
+        assert (first, second) == (True, True)
+
+
+def test_whoever_needs_room_is_told_when_to_come_back() -> None:
+    guard = Guard(1)
+    with guard.require("the first one gets in"):
+        with pytest.raises(TooBusy, match="too many") as raised, guard.require("too many", retry_after=7):
+            pytest.fail("there was no room")
+        assert raised.value.headers == {"Retry-After": "7"}
+
+
+def test_an_error_inside_frees_the_room() -> None:
+    guard = Guard(1)
+    with pytest.raises(ZeroDivisionError), guard.require("full"):
+        raise ZeroDivisionError
+    with guard.attempt() as entered:
+        assert entered
+
+
+def test_a_guard_of_nobody_lets_nobody_in() -> None:
+    with Guard(0).attempt() as entered:
+        assert not entered
