@@ -2,6 +2,7 @@
 
 from dcapi.models.association import PeerGroupAssociation, PushedMember
 from dcapi.models.base import Base
+from dcapi.models.lease import Lease
 from dcapi.models.operation import Operation
 from dcapi.models.peer_group import SubcloudPeerGroup
 from dcapi.models.site import SiteRecord
@@ -11,6 +12,7 @@ from dcapi.models.system_peer import SystemPeer
 
 __all__ = [
     "Base",
+    "Lease",
     "Operation",
     "PeerGroupAssociation",
     "PushedMember",
