@@ -74,6 +74,8 @@ class Settings:
     PEER_CONNECT_TIMEOUT: float = 5.0
     # Seconds to wait for a peer's answer.
     PEER_READ_TIMEOUT: float = 30.0
+    # File with the certificates that vouch for https peers; empty: the well-known public ones.
+    PEER_CA_FILE: str = ""
     # Largest answer that is read from a peer, in bytes.
     PEER_MAX_ANSWER: int = 64 * 1024 * 1024
     # Members of a group that are sent to a peer side by side.
