@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Deployer
+from dcapi.jobs.guard import Guard
 from dcapi.jobs.port import Jobs
 from dcapi.peers.port import Peers
 from dcapi.settings import Settings
@@ -33,5 +34,8 @@ class Parts:
     jobs: Jobs
     peers: Peers
     deployer: Deployer
+    # Request threads that wait for an outcome, and those that call a peer while their client waits.
+    waiters: Guard
+    peer_callers: Guard
     # Under this name the process takes leases.
     owner: str

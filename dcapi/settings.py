@@ -19,7 +19,7 @@ FALSE_WORDS = {"0", "false", "no", "off"}
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of a site from the environment; raises SettingsError for a value that does not fit."""
+    """Read the settings of a site from the environment; raises SettingsError for one that does not fit."""
     source = os.environ if environment is None else environment
     given = {name[len(PREFIX) :]: text for name, text in source.items() if name.startswith(PREFIX)}
     return settings_from(given)
@@ -105,7 +105,9 @@ def _check(settings: Settings) -> None:
             )
     for name, words in CHOICES.items():
         if getattr(settings, name) not in words:
-            raise SettingsError(f"{PREFIX}{name}={getattr(settings, name)!r} is not one of: {', '.join(words)}")
+            raise SettingsError(
+                f"{PREFIX}{name}={getattr(settings, name)!r} is not one of: {', '.join(words)}"
+            )
     if settings.PEER_CONNECT_TIMEOUT + settings.PEER_READ_TIMEOUT >= settings.LEASE_SECONDS:
         raise SettingsError(
             f"{PREFIX}LEASE_SECONDS={settings.LEASE_SECONDS} must be above PEER_CONNECT_TIMEOUT + "

@@ -5,35 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flask import after_this_request, current_app
+from flask import after_this_request
 from flask.wrappers import Response
 from sqlalchemy.orm import Session
 
 from dcapi.api.bodies import prefer_wait
 from dcapi.api.request import parts
-from dcapi.jobs.guard import Guard
 from dcapi.models.engine import read_only
-
-WAITERS = "dcapi.waiters"
 
 # Seconds between two looks at the outcome: first soon, then seldom.
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.25
 
 
-def wait_for_outcome(is_there: Callable[[Session], bool]) -> None:
-    """Hold the answer as long as the request prefers; at once when it prefers nothing or too many wait.
+def wait_for_outcome(is_there: Callable[[Session], bool]) -> bool:
+    """Hold the answer as long as the request prefers; not at all when it prefers nothing or too many wait.
 
     ``is_there`` gets a session of its own for each look, because the outcome may come from another process.
+    Returns whether it was waited, so that the answer shows how things stand now. Call it after the commit.
     """
     seconds = prefer_wait()
     if seconds is None:
-        return
-    waiters: Guard = current_app.extensions[WAITERS]
-    with waiters.enter() as entered:
+        return False
+    with parts().waiters.attempt() as entered:
         if entered:
             _poll(is_there, seconds)
             after_this_request(_say_applied)
+    return entered
 
 
 def _poll(is_there: Callable[[Session], bool], seconds: float) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from dcapi.models.base import Base, Dated
+from dcapi.models.base import NEVER_AGAIN, Base, Dated
 from dcapi.models.peer_group import SubcloudPeerGroup
 from dcapi.models.states import NO_MESSAGE, AssociationType
 from dcapi.models.system_peer import SystemPeer
@@ -16,7 +16,7 @@ class PeerGroupAssociation(Dated, Base):
     """``sync_status`` is assigned by ``dcapi.sync.status`` and by nobody else."""
 
     __tablename__ = "peer_group_association"
-    __table_args__ = (UniqueConstraint("peer_group_id", "system_peer_id"),)
+    __table_args__ = (UniqueConstraint("peer_group_id", "system_peer_id"), NEVER_AGAIN)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     peer_group_id: Mapped[int] = mapped_column(ForeignKey("subcloud_peer_group.id"), index=True)
@@ -37,8 +37,10 @@ class PeerGroupAssociation(Dated, Base):
     # Set from the moment when a deletion was accepted until the row is gone.
     deleting: Mapped[bool] = mapped_column(default=False)
     # Ids that the peer gave to its copy of the group, its association and its record of this site.
-    remote_group_id: Mapped[int | None]
-    remote_association_id: Mapped[int | None]
+    remote_group_id: Mapped[int | None] = mapped_column(BigInteger)
+    remote_association_id: Mapped[int | None] = mapped_column(BigInteger)
+    # Runs that began and were not seen to end: too many in a row, and the next attempt fails instead.
+    runs_begun: Mapped[int] = mapped_column(default=0)
     # Progress of the run that is going on.
     members_done: Mapped[int] = mapped_column(default=0)
     members_total: Mapped[int] = mapped_column(default=0)

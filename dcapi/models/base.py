@@ -28,6 +28,10 @@ def utc_now_text() -> str:
     return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
+# Ids are told to other sites, which keep them: SQLite must not give the id of a deleted row to a new one.
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+
+
 class Dated:
     """Times of a row, kept as the text that clients see: lists show thousands of them and parse none."""
 

@@ -14,7 +14,7 @@ from dcapi.settings import Settings
 
 READ_ONLY = "dcapi_read_only"
 
-# Threads beside those of requests and jobs that open the database: reconciler, members of a run, the command line.
+# Threads beside those of requests and jobs that open the database: reconciler, members of a run.
 SPARE_CONNECTIONS = 16
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dcapi.models.base import Base, Dated
+from dcapi.models.base import NEVER_AGAIN, Base, Dated
 from dcapi.models.states import Administrative
 
 
 class SubcloudPeerGroup(Dated, Base):
     __tablename__ = "subcloud_peer_group"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(primary_key=True)
     peer_group_name: Mapped[str] = mapped_column(String(255), unique=True)

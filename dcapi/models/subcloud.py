@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dcapi.models.base import Base, Dated
+from dcapi.models.base import NEVER_AGAIN, Base, Dated
 from dcapi.models.states import NO_ERRORS, Availability, Deploy, EndpointSync, Management
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
 from dcapi.models.types import EncryptedJSON
@@ -17,6 +17,7 @@ class Subcloud(Dated, Base):
     """Texts that hold JSON are shown as they stand; the passwords in them are in ``secrets`` instead."""
 
     __tablename__ = "subcloud"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dcapi.models.base import Base, Dated
+from dcapi.models.base import NEVER_AGAIN, Base, Dated
 from dcapi.models.states import Administrative, PeerAvailability
 from dcapi.models.types import EncryptedText
 
 
 class SystemPeer(Dated, Base):
     __tablename__ = "system_peer"
+    __table_args__ = NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(primary_key=True)
     peer_uuid: Mapped[str] = mapped_column(String(36), unique=True)

@@ -24,7 +24,7 @@ def keyring_of(keys: list[str]) -> MultiFernet:
 def give_keyring(engine: Engine, keyring: MultiFernet) -> None:
     """Let the encrypted columns of this engine use the keyring.
 
-    It hangs on the dialect, which belongs to one engine, so that two sites in one process keep their own keys.
+    It hangs on the dialect, which belongs to one engine: two sites in one process keep their own keys.
     """
     setattr(engine.dialect, KEYRING_ATTRIBUTE, keyring)
 
@@ -60,8 +60,8 @@ class EncryptedJSON(TypeDecorator[Any]):
     impl = EncryptedText
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         return None if value is None else json.dumps(value, sort_keys=True)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return None if value is None else json.loads(value)

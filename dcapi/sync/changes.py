@@ -1,4 +1,4 @@
-"""What a change does to the associations that it concerns: revision and status, in the change's transaction."""
+"""What a change does to the associations it concerns: revision and status, in the change's transaction."""
 
 from __future__ import annotations
 

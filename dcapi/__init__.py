@@ -1,0 +1,123 @@
+"""dcapi: the Distributed Cloud manager API as a Flask service.
+
+``create_app`` reads the settings, builds the parts and hands them to each other. What the parts do is theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from flask import Flask
+
+from dcapi import api, cli
+from dcapi.api.database import open_database, unit_of_work_of
+from dcapi.api.request import EXTENSION
+from dcapi.auth import guard
+from dcapi.deploy.registry import deployer_of
+from dcapi.instance import InstanceFolder
+from dcapi.jobs.engines import make_jobs
+from dcapi.jobs.guard import Guard
+from dcapi.log import configure_logging
+from dcapi.parts import Parts
+from dcapi.peers.directory import Peers
+from dcapi.preparation import Prepared, prepare
+from dcapi.services import deployment
+from dcapi.settings import PREFIX, Settings, settings_from
+from dcapi.sync import reconcile
+from dcapi.sync.attendance import attend
+from dcapi.sync.changes import ATTEND_JOB
+
+__all__ = ["create_app", "prepare", "start", "stop"]
+
+RUNNING = "dcapi.running"
+
+# What the reconciler asks for work that is due.
+SOURCES = (
+    reconcile.associations_undone,
+    reconcile.attribute_changes_undone,
+    deployment.deployments_due,
+)
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """Build a site from the DCAPI_* environment; ``overrides`` (by setting name) win over it.
+
+    Nothing runs in the background before ``start``. Raises SettingsError when the settings describe no site.
+    """
+    app = Flask("dcapi", static_folder=None)
+    settings = _configure(app, overrides or {})
+    configure_logging(settings)
+    prepared = prepare(settings)
+    open_database(app, settings, prepared.database_uri, prepared.keyring)
+    app.extensions[EXTENSION] = parts = _build_parts(app, settings, prepared)
+    _register_jobs(parts)
+    guard.install(app, settings)
+    api.register(app)
+    cli.register(app)
+    return app
+
+
+def _configure(app: Flask, overrides: Mapping[str, Any]) -> Settings:
+    app.config.from_object(Settings())
+    app.config.from_prefixed_env(PREFIX.rstrip("_"), loads=str)
+    app.config.update(overrides)
+    settings = settings_from(app.config)
+    if not settings.PUBLIC_URL:
+        settings = replace(settings, PUBLIC_URL=f"http://{settings.BIND}")
+    app.config.from_object(settings)
+    app.instance_path = str(InstanceFolder.of(settings).path)
+    return settings
+
+
+def _build_parts(app: Flask, settings: Settings, prepared: Prepared) -> Parts:
+    return Parts(
+        settings=settings,
+        site=prepared.site,
+        unit_of_work=unit_of_work_of(app),
+        jobs=make_jobs(settings),
+        peers=Peers(settings),
+        deployer=deployer_of(settings),
+        waiters=Guard(settings.THREADS // 2),
+        peer_callers=Guard(max(1, settings.THREADS // 4)),
+        owner=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
+    )
+
+
+def _register_jobs(parts: Parts) -> None:
+    parts.jobs.register(ATTEND_JOB, partial(attend, parts))
+    parts.jobs.register(reconcile.RECOVER_ATTRIBUTES_JOB, partial(reconcile.recover_attributes, parts))
+    parts.jobs.register(deployment.JOB, partial(deployment.step, parts))
+
+
+@dataclass(frozen=True)
+class Running:
+    """What works in the background of one process."""
+
+    reconciler: reconcile.Reconciler
+
+
+def start(app: Flask) -> None:
+    """Start the jobs and the reconciler of this process; to be called once, after any fork."""
+    parts: Parts = app.extensions[EXTENSION]
+    running = Running(reconcile.Reconciler(parts, SOURCES))
+    app.extensions[RUNNING] = running
+    parts.jobs.start()
+    running.reconciler.start()
+
+
+def stop(app: Flask) -> bool:
+    """Drain the jobs within DRAIN_SECONDS; returns whether all ended. What was cut off, a sweep finds again."""
+    parts: Parts = app.extensions[EXTENSION]
+    running: Running | None = app.extensions.pop(RUNNING, None)
+    if running is None:
+        return True
+    running.reconciler.stop()
+    drained = parts.jobs.drain(parts.settings.DRAIN_SECONDS)
+    parts.peers.close()
+    return drained

@@ -1,0 +1,46 @@
+"""HTTP: one blueprint a resource; a view parses, calls one service and shows what came of it."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from dcapi.api import (
+    associations,
+    identity,
+    peer_groups,
+    platform,
+    request_ids,
+    subcloud_groups,
+    subclouds,
+    system_peers,
+    versions,
+)
+from dcapi.api.bodies import refuse_large_body
+from dcapi.api.errors import register_errors
+from dcapi.api.json import OrjsonProvider
+
+BLUEPRINTS = (
+    versions.blueprint,
+    identity.blueprint,
+    platform.blueprint,
+    system_peers.blueprint,
+    peer_groups.blueprint,
+    associations.blueprint,
+    subclouds.blueprint,
+    subcloud_groups.blueprint,
+)
+
+
+def register(app: Flask) -> None:
+    """Give the application its routes, its errors and its JSON."""
+    app.json = OrjsonProvider(app)
+    # A method that the contract does not name is a 405, OPTIONS too.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # Every URL works with and without a slash at its end, and none redirects: clients lose a redirected PATCH.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.before_request(refuse_large_body)
+    register_errors(app)
+    request_ids.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,302 @@
+"""Peer group associations: which group goes to which peer, asked to sync, told, and taken apart again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dcapi.errors import BadRequest, Conflict, NotFound, Unprocessable
+from dcapi.jobs.hold import Hold
+from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
+from dcapi.models.states import AssociationType, SyncStatus
+from dcapi.parts import Parts
+from dcapi.peers.errors import PeerError
+from dcapi.services.answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
+from dcapi.services.saving import TOO_MANY_CALLS, flush
+from dcapi.sync import attributes, changes, deletion, status
+from dcapi.sync.attendance import hold_association
+from dcapi.sync.deletion import CleaningFailed
+from dcapi.sync.remote_group import AnotherLeads, CannotSync
+from dcapi.sync.snapshot import Target, target_of
+from dcapi.sync.status import Event
+
+logger = logging.getLogger(__name__)
+
+NOT_FOUND = "Peer Group Association not found"
+EXISTS = "A Peer group association with same peer_group_id, system_peer_id already exists"
+PRIORITY_RULE = (
+    "Peer Group Association create is not allowed when the subcloud peer group priority is greater than 0 "
+    "and it is required when the subcloud peer group priority is 0."
+)
+BOTH_FIELDS = "peer_group_priority and sync_status cannot be updated at the same time."
+PRIORITY_OF_NON_PRIMARY = (
+    "Peer Group Association peer_group_priority is not allowed to update when the association type is "
+    "non-primary."
+)
+STATUS_OF_PRIMARY = (
+    "Peer Group Association sync_status is not allowed to update when the association type is primary."
+)
+SYNC_OF_NON_PRIMARY = (
+    "Peer Group Association sync is not allowed when the association type is non-primary. "
+    "But the peer monitor notify was triggered."
+)
+SYNC_OF_FOLLOWER = (
+    "Peer Group Association sync is not allowed when the subcloud peer group system_leader_id is not the "
+    "current system controller UUID."
+)
+BEING_DELETED = "This peer group association is being deleted."
+BUSY = "A sync of this peer group association is running: try again when it ended."
+
+# Seconds that a change waits for the run that goes on to end, and between two looks.
+PATIENCE = 5.0
+PAUSE = 0.05
+
+
+def list_associations(session: Session) -> list[Answer]:
+    """All associations, without their messages."""
+    return ASSOCIATION_IN_LIST.all(session)
+
+
+def show_association(session: Session, association_id: int) -> Answer:
+    """One association with its message; raises NotFound."""
+    found = session.get(PeerGroupAssociation, association_id)
+    if found is None:
+        raise NotFound(NOT_FOUND)
+    return ASSOCIATION.of(found)
+
+
+def is_settled(session: Session, association_id: int) -> bool:
+    """Whether an association waits for no outcome of a sync; one that is gone does not."""
+    query = select(PeerGroupAssociation.sync_status).where(PeerGroupAssociation.id == association_id)
+    return session.scalar(query) != SyncStatus.SYNCING
+
+
+def create_association(session: Session, parts: Parts, values: Mapping[str, Any]) -> Answer:
+    """Associate a group with a peer; a primary association begins to sync at once.
+
+    Raises BadRequest for ids that there are not, a priority that does not fit, or a pair that exists.
+    """
+    group = _locked(session, SubcloudPeerGroup, values["peer_group_id"], "Invalid peer_group_id")
+    peer = _locked(session, SystemPeer, values["system_peer_id"], "Invalid system_peer_id")
+    priority = values.get("peer_group_priority")
+    if group.is_primary == (priority is None):
+        raise BadRequest(PRIORITY_RULE)
+    _check_new(session, values)
+    kind = AssociationType.PRIMARY if group.is_primary else AssociationType.NON_PRIMARY
+    association = PeerGroupAssociation(
+        group=group, peer=peer, peer_group_priority=priority, association_type=kind
+    )
+    status.start(association)
+    session.add(association)
+    flush(session, lambda: _check_new(session, values))
+    return _commit(session, parts, association)
+
+
+def _locked(session: Session, model: type[Any], row_id: int, text: str) -> Any:
+    """A row that must not change or go before the commit; raises BadRequest when there is none."""
+    row = session.scalar(
+        select(model).where(model.id == row_id).with_for_update().execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise BadRequest(text)
+    return row
+
+
+def _check_new(session: Session, values: Mapping[str, Any]) -> None:
+    pair = select(PeerGroupAssociation.id).where(
+        PeerGroupAssociation.peer_group_id == values["peer_group_id"],
+        PeerGroupAssociation.system_peer_id == values["system_peer_id"],
+    )
+    if session.scalar(pair) is not None:
+        raise BadRequest(EXISTS)
+
+
+def _commit(session: Session, parts: Parts, association: PeerGroupAssociation) -> Answer:
+    answer = ASSOCIATION.of(association)
+    session.commit()
+    changes.hint(parts, [answer["id"]])
+    return answer
+
+
+def _lock(session: Session, association_id: int) -> PeerGroupAssociation:
+    """The association, locked; raises NotFound, and Conflict while it is being deleted."""
+    association = changes.lock_association(session, association_id)
+    if association is None:
+        raise NotFound(NOT_FOUND)
+    if association.deleting:
+        raise Conflict(BEING_DELETED)
+    return association
+
+
+def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
+    """Ask for a sync of a primary association; it runs as soon as a job is free.
+
+    Raises BadRequest at a non-primary site or one that does not lead the group.
+    """
+    association = _lock(session, association_id)
+    if not association.is_primary:
+        raise BadRequest(SYNC_OF_NON_PRIMARY)
+    if association.group.system_leader_id != parts.site.uuid:
+        raise BadRequest(SYNC_OF_FOLLOWER)
+    association.sync_asked += 1
+    status.move(association, Event.SYNC_ASKED)
+    return _commit(session, parts, association)
+
+
+def update_association(
+    session: Session, parts: Parts, association_id: int, values: Mapping[str, Any]
+) -> Answer:
+    """Give a primary association another priority, or tell a non-primary one its status.
+
+    A new priority reaches the peer before it counts here. Raises BadRequest for the wrong kind of association,
+    Unprocessable when the peer refuses or is away: then the old priority stays.
+    """
+    association = _lock(session, association_id)
+    if len(values) > 1:
+        raise BadRequest(BOTH_FIELDS)
+    if "sync_status" in values:
+        return _take_status(session, association, SyncStatus(values["sync_status"]))
+    if not association.is_primary:
+        raise BadRequest(PRIORITY_OF_NON_PRIMARY)
+    if association.peer_group_priority == values["peer_group_priority"]:
+        return ASSOCIATION.of(association)
+    session.rollback()  # no transaction stays open while the peer is called
+    return _change_priority(session, parts, association_id, values["peer_group_priority"])
+
+
+def _take_status(session: Session, association: PeerGroupAssociation, told: SyncStatus) -> Answer:
+    if association.is_primary:
+        raise BadRequest(STATUS_OF_PRIMARY)
+    status.accept_told(association, told)
+    session.flush()
+    answer = ASSOCIATION.of(association)
+    session.commit()
+    return answer
+
+
+def _hold(parts: Parts, association_id: int) -> Hold:
+    """The association's lease, waited for a little while; raises Conflict when a run keeps it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        hold = hold_association(parts, association_id)
+        if hold is not None:
+            return hold
+        if time.monotonic() > deadline:
+            raise Conflict(BUSY)
+        time.sleep(PAUSE)
+
+
+def _change_priority(session: Session, parts: Parts, association_id: int, priority: int) -> Answer:
+    try:
+        with parts.peer_callers.require(TOO_MANY_CALLS), _hold(parts, association_id) as hold:
+            target = target_of(_lock(session, association_id))
+            session.rollback()
+            _send_priority(parts, hold, target, priority)
+            with parts.unit_of_work() as writing:
+                hold.confirm(writing)
+                association = _lock(writing, association_id)
+                association.peer_group_priority = priority
+                writing.flush()
+                answer = ASSOCIATION.of(association)
+                writing.commit()
+            return answer
+    finally:
+        # What came up meanwhile found the lease taken.
+        changes.hint(parts, [association_id])
+
+
+def _send_priority(parts: Parts, hold: Hold, target: Target, priority: int) -> None:
+    try:
+        attributes.send_attributes(parts, hold, target, {"group-priority": priority})
+    except PeerError as error:
+        if error.maybe_sent:
+            _note_uncertain(parts, target.association_id)
+        raise Unprocessable(f"The new priority could not be sent: {error.message}") from error
+    except (AnotherLeads, CannotSync) as error:
+        raise Unprocessable(f"The new priority could not be sent: {error}") from error
+
+
+def _note_uncertain(parts: Parts, association_id: int) -> None:
+    """The peer may hold a priority that does not count here: only a sync makes that sure."""
+    with parts.unit_of_work() as session:
+        changes.association_changed(_lock(session, association_id))
+        session.commit()
+
+
+def delete_association(session: Session, parts: Parts, association_id: int, *, force: bool) -> str | None:
+    """Delete an association; a primary one cleans its peer first. Returns what stays at the peer, when forced.
+
+    Raises BadRequest when the peer leads the group, Conflict while a run goes on, Unprocessable when the peer
+    cannot be cleaned: the association stays if nothing was sent, else the deletion goes on in the background.
+    """
+    association = changes.lock_association(session, association_id)
+    if association is None:
+        raise NotFound(NOT_FOUND)
+    if force or not association.is_primary:
+        left = (
+            f"The copies at peer {association.peer.peer_name} stay there." if association.is_primary else None
+        )
+        deletion.delete_association_row(session, association_id)
+        session.commit()
+        return left
+    if association.deleting:
+        raise Conflict(BEING_DELETED)
+    if association.group.system_leader_id != parts.site.uuid:
+        raise BadRequest(_leader_text(f"led by {association.group.system_leader_name}"))
+    session.rollback()  # no transaction stays open while the peer is called
+    _delete_with_peer(parts, association_id)
+    return None
+
+
+def _leader_text(why: str) -> str:
+    return f"Cannot delete a peer group association whose peer group is {why}."
+
+
+def _delete_with_peer(parts: Parts, association_id: int) -> None:
+    try:
+        with parts.peer_callers.require(TOO_MANY_CALLS), _hold(parts, association_id) as hold:
+            cleaner = _mark_deleting(parts, hold, association_id)
+            try:
+                cleaner.clean()
+            except CleaningFailed as error:
+                _take_mark_back(parts, hold, association_id, unless=error.begun)
+                raise Unprocessable(_cleaning_text(error)) from error
+            except AnotherLeads as error:
+                _take_mark_back(parts, hold, association_id, unless=False)
+                raise BadRequest(_leader_text(f"not led from here. {error}")) from error
+            deletion.delete_row(parts, hold, association_id)
+    finally:
+        # What came up meanwhile found the lease taken.
+        changes.hint(parts, [association_id])
+
+
+def _mark_deleting(parts: Parts, hold: Hold, association_id: int) -> deletion.Cleaner:
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = _lock(session, association_id)
+        association.deleting = True
+        cleaner = deletion.cleaner_of(parts, hold, session, association)
+        session.commit()
+        return cleaner
+
+
+def _take_mark_back(parts: Parts, hold: Hold, association_id: int, *, unless: bool) -> None:
+    if unless:
+        return
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = changes.lock_association(session, association_id)
+        if association is not None:
+            association.deleting = False
+            session.commit()
+
+
+def _cleaning_text(error: CleaningFailed) -> str:
+    if error.begun:
+        return f"The peer site could not be cleaned, this is tried again in the background: {error}"
+    return f"The peer site could not be cleaned, nothing was deleted (force=true deletes here alone): {error}"

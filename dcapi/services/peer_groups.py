@@ -1,0 +1,287 @@
+"""Subcloud peer groups: what may be done to them here, and what their peers must hear of first."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
+from dcapi.jobs.hold import Hold, take_hold
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
+from dcapi.models.states import AssociationType, Migration
+from dcapi.parts import Parts
+from dcapi.services.answers import PEER_GROUP, Answer
+from dcapi.services.saving import TOO_MANY_CALLS, flush
+from dcapi.services.subcloud_answers import group_subclouds
+from dcapi.sync import attributes
+from dcapi.sync.attendance import hold_association
+from dcapi.sync.attributes import Reply
+from dcapi.sync.changes import association_changed, hint, lock_associations
+from dcapi.sync.snapshot import Target, target_of
+
+NOT_FOUND = "Subcloud Peer Group not found"
+NAME_TAKEN = "A subcloud peer group with this name already exists"
+BEING_CHANGED = (
+    "Another change of this peer group is being sent to its peer site(s): try again when it ended."
+)
+
+# How a request to a peer spells the attributes that are sent before they count here.
+SHARED_ATTRIBUTES = {
+    "peer_group_name": "peer-group-name",
+    "group_state": "group-state",
+    "max_subcloud_rehoming": "max-subcloud-rehoming",
+}
+# What the operator cannot change while associations pass the group on.
+FIXED_BY_ASSOCIATIONS = ("group_priority", "system_leader_id", "system_leader_name")
+
+
+def list_groups(session: Session) -> list[Answer]:
+    """All subcloud peer groups."""
+    return PEER_GROUP.all(session)
+
+
+def show_group(session: Session, reference: int | str) -> Answer:
+    """A group by id or name; raises NotFound."""
+    return PEER_GROUP.of(find_group(session, reference))
+
+
+def list_subclouds(session: Session, reference: int | str) -> list[Answer]:
+    """The members of a group, with their secrets: another site compares them. Raises NotFound."""
+    return group_subclouds(session, find_group(session, reference).id)
+
+
+def find_group(session: Session, reference: int | str, *, lock: bool = False) -> SubcloudPeerGroup:
+    """The row of a group, by id or name; raises NotFound. ``lock`` keeps other writers off it."""
+    column = SubcloudPeerGroup.id if isinstance(reference, int) else SubcloudPeerGroup.peer_group_name
+    query = select(SubcloudPeerGroup).where(column == reference)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    group = session.scalar(query)
+    if group is None:
+        raise NotFound(NOT_FOUND)
+    return group
+
+
+def create_group(session: Session, parts: Parts, values: Mapping[str, Any]) -> Answer:
+    """Create a group, led by this site unless the values name another; raises Conflict for a taken name."""
+    _check_name(session, values)
+    own = {"system_leader_id": parts.site.uuid, "system_leader_name": parts.site.name}
+    group = SubcloudPeerGroup(**{**own, **values})
+    session.add(group)
+    flush(session, lambda: _check_name(session, values))
+    answer = PEER_GROUP.of(group)
+    session.commit()
+    return answer
+
+
+def delete_group(session: Session, reference: int | str) -> None:
+    """Delete a group that no association names; its subclouds stay, without a group."""
+    group = find_group(session, reference, lock=True)
+    if _associations(session, group.id):
+        raise BadRequest("Cannot delete a peer group which is associated with a system peer.")
+    session.execute(update(Subcloud).where(Subcloud.peer_group_id == group.id).values(peer_group_id=None))
+    session.delete(group)
+    session.commit()
+
+
+def _associations(session: Session, group_id: int) -> list[PeerGroupAssociation]:
+    return lock_associations(session, PeerGroupAssociation.peer_group_id == group_id)
+
+
+def update_group(
+    session: Session, parts: Parts, reference: int | str, values: Mapping[str, Any], *, from_peer: bool
+) -> Answer:
+    """Change a group. Shared attributes go to the peers of its associations first.
+
+    Raises BadRequest for what may not be changed, Conflict for a taken name or while another change is being
+    sent, Forbidden when no peer took the values: then nothing changed here.
+    """
+    group = find_group(session, reference, lock=True)
+    changes = _real_changes(group, values)
+    if not changes:
+        return PEER_GROUP.of(group)
+    check = _check_peer_update if from_peer else _check_operator_update
+    check(session, group, changes)
+    shared = {SHARED_ATTRIBUTES[name]: value for name, value in changes.items() if name in SHARED_ATTRIBUTES}
+    if from_peer or not shared or not _primary_associations(session, group.id):
+        return _update_here(session, group, changes)
+    return _update_with_peers(session, parts, group, changes, shared)
+
+
+def _update_here(session: Session, group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> Answer:
+    group_id = group.id
+    _check_name(session, changes, but=group_id)
+    _apply(group, changes)
+    flush(session, lambda: _check_name(session, changes, but=group_id))
+    answer = PEER_GROUP.of(group)
+    session.commit()
+    return answer
+
+
+def _real_changes(group: SubcloudPeerGroup, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What would differ afterwards; ``none`` is how a request spells no migration."""
+    wanted = dict(values)
+    if wanted.get("migration_status") == Migration.NONE:
+        wanted["migration_status"] = None
+    return {name: value for name, value in wanted.items() if getattr(group, name) != value}
+
+
+def _check_peer_update(_session: Session, group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> None:
+    if group.is_primary and set(changes) - {"migration_status"}:
+        raise BadRequest("Cannot update a primary peer group from another site.")
+
+
+def _check_operator_update(session: Session, group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> None:
+    if not group.is_primary:
+        raise BadRequest("Cannot update a peer group from a non-primary site.")
+    fixed = [name.replace("_", "-") for name in FIXED_BY_ASSOCIATIONS if name in changes]
+    if fixed and _associations(session, group.id):
+        raise BadRequest(
+            f"Cannot update {', '.join(fixed)} of a peer group which is associated with a system peer."
+        )
+
+
+def _apply(group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(group, name, value)
+
+
+def _primary_associations(session: Session, group_id: int) -> list[PeerGroupAssociation]:
+    return lock_associations(
+        session,
+        PeerGroupAssociation.peer_group_id == group_id,
+        PeerGroupAssociation.association_type == AssociationType.PRIMARY,
+        PeerGroupAssociation.deleting.is_(False),
+    )
+
+
+def _update_with_peers(
+    session: Session,
+    parts: Parts,
+    group: SubcloudPeerGroup,
+    changes: Mapping[str, Any],
+    shared: Mapping[str, Any],
+) -> Answer:
+    group_id = group.id
+    _check_name(session, changes, but=group_id)
+    session.rollback()  # no transaction stays open while peers are called
+    hold = take_hold(
+        parts.unit_of_work,
+        attributes.group_lease(group_id),
+        f"{parts.owner}/{uuid.uuid4().hex[:8]}",
+        parts.settings.LEASE_SECONDS,
+    )
+    if hold is None:
+        raise Conflict(BEING_CHANGED)
+    with ExitStack() as held:
+        held.enter_context(hold)
+        held.enter_context(parts.peer_callers.require(TOO_MANY_CALLS))
+        targets = _begin(session, parts, group_id, shared)
+        undisturbed = _keep_runs_away(held, parts, targets)
+        # Leases are given back in transactions of their own: this one must have ended by then.
+        held.callback(session.rollback)
+        answers = attributes.offer(parts, hold, targets, dict(shared))
+        changed = _settle(session, hold, group_id, changes, answers, undisturbed)
+    # Also those that nothing happened to: what came up meanwhile found their leases taken.
+    hint(parts, [target.association_id for target in targets])
+    if not changed:
+        raise Forbidden(_refusal(answers))
+    return PEER_GROUP.of(find_group(session, group_id))
+
+
+def _check_name(session: Session, values: Mapping[str, Any], but: int | None = None) -> None:
+    """Raises Conflict when another group than ``but`` has the name that the values give."""
+    name = values.get("peer_group_name")
+    taken = select(SubcloudPeerGroup.id).where(
+        SubcloudPeerGroup.peer_group_name == name, SubcloudPeerGroup.id != but
+    )
+    if name is not None and session.scalar(taken) is not None:
+        raise Conflict(NAME_TAKEN)
+
+
+def _begin(session: Session, parts: Parts, group_id: int, shared: Mapping[str, Any]) -> list[Target]:
+    find_group(session, group_id, lock=True)
+    attributes.begin_change(session, parts, group_id, dict(shared))
+    targets = [target_of(association) for association in _primary_associations(session, group_id)]
+    session.commit()
+    return targets
+
+
+def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) -> set[int]:
+    """Hold the associations that nobody works on; returns their ids.
+
+    A run that goes on beside the change may have read the old values and send them after the new ones, so what
+    the other associations' peers have in the end is not known.
+    """
+    undisturbed = set()
+    for target in targets:
+        association_hold = hold_association(parts, target.association_id)
+        if association_hold is not None:
+            held.enter_context(association_hold)
+            undisturbed.add(target.association_id)
+    return undisturbed
+
+
+def _settle(
+    session: Session,
+    hold: Hold,
+    group_id: int,
+    changes: Mapping[str, Any],
+    answers: Sequence[Reply],
+    undisturbed: set[int],
+) -> bool:
+    """Apply the change if a peer took it, and note which peers do not have what is true here; returns whether
+    it was applied. Raises LeaseLost when it took too long: then recovery notes the same."""
+    hold.confirm(session)
+    group = find_group(session, group_id, lock=True)
+    applied = any(answer.taken for answer in answers)
+    if applied:
+        _apply(group, changes)
+    missed = {answer.association_id for answer in answers if _is_missed(answer, applied, undisturbed)}
+    for association in lock_associations(session, PeerGroupAssociation.id.in_(missed)):
+        association_changed(association)
+    attributes.end_change(session, group_id)
+    flush(session, lambda: _check_name(session, changes, but=group_id))
+    session.commit()
+    return applied
+
+
+def _is_missed(answer: Reply, applied: bool, undisturbed: set[int]) -> bool:
+    if not applied:
+        return answer.uncertain
+    return not answer.taken or answer.association_id not in undisturbed
+
+
+def _refusal(answers: Sequence[Reply]) -> str:
+    reasons = "; ".join(answer.reason for answer in answers if answer.reason)
+    return f"Unable to sync the update to the peer site(s) {reasons}".strip()
+
+
+def group_status(session: Session, reference: int | str) -> dict[str, Any]:
+    """Counts of a group's subclouds by where they stand."""
+    group = find_group(session, reference)
+    rows = session.execute(
+        select(Subcloud.deploy_status, Subcloud.management_state).where(Subcloud.peer_group_id == group.id)
+    ).all()
+    return {
+        "peer_group_id": group.id,
+        "peer_group_name": group.peer_group_name,
+        "total_subclouds": len(rows),
+        **{name: sum(row.deploy_status in states for row in rows) for name, states in COUNTED_STATES.items()},
+        "managed": sum(row.management_state == "managed" for row in rows),
+        "unmanaged": sum(row.management_state == "unmanaged" for row in rows),
+    }
+
+
+# Count of the status answer → the deploy statuses that it counts.
+COUNTED_STATES = {
+    "complete": ("complete",),
+    "waiting_for_migrate": ("secondary",),
+    "rehoming": ("rehoming",),
+    "rehome_failed": ("rehome-failed", "rehome-prep-failed"),
+}

@@ -1,0 +1,91 @@
+"""Everything that may be undone about one association, done by one job under one lease."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+
+from dcapi.jobs.hold import Hold, LeaseLost, take_hold
+from dcapi.models import PeerGroupAssociation
+from dcapi.models.states import SyncStatus
+from dcapi.parts import Parts
+from dcapi.sync import run, telling
+from dcapi.sync.changes import lock_association
+from dcapi.sync.deletion import resume_deletion
+from dcapi.sync.run import RunStopped
+from dcapi.sync.status import is_untold
+
+logger = logging.getLogger(__name__)
+
+# Does one thing that is undone; returns whether it may be looked for more.
+Task = Callable[[Parts, Hold, int], bool]
+
+
+def association_lease(association_id: int) -> str:
+    return f"association:{association_id}"
+
+
+def hold_association(parts: Parts, association_id: int) -> Hold | None:
+    """Take the lease under which an association's peer is called; None when somebody works on it."""
+    owner = f"{parts.owner}/{uuid.uuid4().hex[:8]}"
+    return take_hold(
+        parts.unit_of_work, association_lease(association_id), owner, parts.settings.LEASE_SECONDS
+    )
+
+
+def attend(parts: Parts, association_id: int) -> None:
+    """Do what the rows say is undone about an association: its deletion, a sync, a status to be told.
+
+    Does nothing when another thread or process is at it: that one looks again before it lets go.
+    """
+    hold = hold_association(parts, association_id)
+    if hold is None:
+        return
+    try:
+        with hold:
+            _do_all(parts, hold, association_id)
+    except LeaseLost:
+        logger.warning("association %d: the lease was lost, nothing more is written", association_id)
+    except RunStopped:
+        logger.info("association %d: stopped with the process, to be resumed", association_id)
+
+
+def _do_all(parts: Parts, hold: Hold, association_id: int) -> None:
+    while not parts.jobs.stopping:
+        task = _next_task(parts, hold, association_id)
+        if task is None or not task(parts, hold, association_id):
+            return
+
+
+def _next_task(parts: Parts, hold: Hold, association_id: int) -> Task | None:
+    """What is undone; when nothing is, the lease is given back in the very transaction that saw it.
+
+    So a change that comes later finds the lease free, and one that came earlier was seen.
+    """
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = lock_association(session, association_id)
+        task = None if association is None else undone(association)
+        if task is None:
+            hold.release_in(session)
+        session.commit()
+        return task
+
+
+def undone(association: PeerGroupAssociation) -> Task | None:
+    """The most urgent thing that is undone about an association, None when all is done."""
+    if not association.is_primary:
+        return None
+    if association.deleting:
+        return resume_deletion
+    if association.sync_status == SyncStatus.SYNCING:
+        return _sync
+    if is_untold(association):
+        return telling.tell
+    return None
+
+
+def _sync(parts: Parts, hold: Hold, association_id: int) -> bool:
+    run.sync(parts, hold, association_id)
+    return True

@@ -1,0 +1,129 @@
+"""The copy of a subcloud at a peer, and whether it shows what was sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dcapi.models.secret_values import is_secret_key
+from dcapi.sync.member import ADDRESS_KEY, Member
+
+ADMIN_PASSWORD_KEY = "admin_password"
+# A peer that masks shows these instead of a secret; whether it changed is for the digest to tell.
+MASK_CHARACTERS = frozenset("*")
+
+
+@dataclass(frozen=True)
+class RemoteSubcloud:
+    """What a run needs to know of a subcloud at the peer."""
+
+    name: str
+    region_name: str
+    deploy_status: str
+    peer_group_id: int | None
+    description: str
+    location: str
+    release: str
+    saved_payload: dict[str, Any]
+    install_values: dict[str, Any] | None
+
+
+def remote_subcloud(answer: dict[str, Any]) -> RemoteSubcloud:
+    """Read the wire's form of a subcloud; what cannot be read counts as not there, so it is sent again."""
+    rehome = _object(answer.get("rehome_data")) or {}
+    saved = rehome.get("saved_payload")
+    return RemoteSubcloud(
+        name=str(answer["name"]),
+        region_name=str(answer["region-name"]),
+        deploy_status=str(answer["deploy-status"]),
+        peer_group_id=answer.get("peer_group_id"),
+        description=str(answer.get("description") or ""),
+        location=str(answer.get("location") or ""),
+        release=str(answer.get("software-version") or ""),
+        saved_payload=saved if isinstance(saved, dict) else {},
+        install_values=_object(answer.get("data_install")),
+    )
+
+
+def _object(text: Any) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def shows(copy: RemoteSubcloud, member: Member) -> bool:
+    """Whether a copy has every value that would be sent; it may hold more keys than that."""
+    sent = member.payload
+    plain = (sent.description, sent.location, sent.release)
+    if plain != (copy.description, copy.location, copy.release):
+        return False
+    wanted = {**(sent.bootstrap_values or {}), ADDRESS_KEY: sent.bootstrap_address}
+    return _holds(copy.saved_payload, wanted) and _shows_install(copy, sent.install_values)
+
+
+def _shows_install(copy: RemoteSubcloud, wanted: dict[str, Any] | None) -> bool:
+    # Install values cannot be taken back over the wire: a member without any leaves the copy's alone.
+    return wanted is None or _holds(copy.install_values or {}, wanted)
+
+
+def _holds(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(_equal(key, there.get(key), value) for key, value in wanted.items())
+
+
+def _equal(key: str, there: Any, wanted: Any) -> bool:
+    if is_secret_key(key):
+        return _equal_secret(key, there, wanted)
+    if isinstance(wanted, dict):
+        return isinstance(there, dict) and _holds(there, wanted)
+    if isinstance(wanted, list):
+        return isinstance(there, list) and _equal_lists(there, wanted)
+    return bool(canonical(there) == canonical(wanted))
+
+
+def _equal_lists(there: list[Any], wanted: list[Any]) -> bool:
+    if len(there) != len(wanted):
+        return False
+    return all(_equal("", left, right) for left, right in zip(there, wanted, strict=True))
+
+
+def _equal_secret(key: str, there: Any, wanted: Any) -> bool:
+    if there is None or (isinstance(there, str) and there and set(there) <= MASK_CHARACTERS):
+        return True
+    if key == ADMIN_PASSWORD_KEY and isinstance(there, str) and isinstance(wanted, str):
+        return wanted == there or _encoded(wanted) == there or _decoded(wanted) == there
+    return bool(there == wanted)
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _decoded(text: str) -> str | None:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def canonical(value: Any) -> Any:
+    """A value as it is compared: addresses and networks in their canonical form, ``1`` unlike ``true``."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and (":" in value or "." in value):
+        return _canonical_address(value)
+    return value
+
+
+def _canonical_address(text: str) -> str:
+    for read in (ipaddress.ip_address, ipaddress.ip_network):
+        try:
+            return str(read(text))
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,147 @@
+"""Cleans a peer of what a primary association put there, before the association goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from dcapi.jobs.hold import Hold
+from dcapi.models import PeerGroupAssociation
+from dcapi.models.states import COPY_STATES
+from dcapi.parts import Parts
+from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, PeerError, PeerRefused
+from dcapi.peers.port import PeerPort
+from dcapi.sync.changes import lock_association
+from dcapi.sync.copy import RemoteSubcloud, remote_subcloud
+from dcapi.sync.plan import Pushed
+from dcapi.sync.push import delete_copy, look_up
+from dcapi.sync.remote_group import AnotherLeads, check_leader, find_group
+from dcapi.sync.snapshot import Target, read_ledger, target_of
+
+logger = logging.getLogger(__name__)
+
+
+class CleaningFailed(Exception):
+    """The peer could not be cleaned; ``begun`` tells whether something may have arrived there."""
+
+    def __init__(self, message: str, *, begun: bool) -> None:
+        super().__init__(message)
+        self.begun = begun
+
+
+class Cleaner:
+    """Deletes the copies at a peer, and remembers whether something may have arrived there."""
+
+    def __init__(self, parts: Parts, hold: Hold, target: Target, ledger: dict[str, Pushed]) -> None:
+        self._parts = parts
+        self._target = target
+        self._ledger = ledger
+        self._begun = False
+        self._client: PeerPort = parts.peers.client(target.peer)
+        self._client.before_request = lambda: hold.ensure(self._client.request_limit)
+
+    def clean(self) -> None:
+        """Remove subclouds, association and group there; raises CleaningFailed, AnotherLeads, LeaseLost.
+
+        Another system at the endpoint, no such group there or a primary one: nothing is touched.
+        """
+        try:
+            self._clean()
+        except PeerError as error:
+            raise CleaningFailed(error.message, begun=self._begun) from error
+
+    def _clean(self) -> None:
+        if self._client.system_uuid().lower() != self._target.peer.uuid.lower():
+            logger.warning("peer %s is another system now: nothing is deleted there", self._target.peer.name)
+            return
+        group = find_group(self._client, self._target)
+        if group is None or group["group_priority"] == 0:
+            return
+        check_leader(group, self._parts.site)
+        self._delete_subclouds(group["id"])
+        self._delete_association()
+        self._delete_group(group["id"])
+
+    def _delete_subclouds(self, group_id: int) -> None:
+        copies = [remote_subcloud(answer) for answer in self._client.group_subclouds(group_id)]
+        names = {copy.region_name: copy.name for copy in copies if copy.deploy_status in COPY_STATES}
+        seen = {copy.region_name for copy in copies}
+        strays = [
+            region for region, pushed in self._ledger.items() if not pushed.removed and region not in seen
+        ]
+        with ThreadPoolExecutor(self._parts.settings.PEER_MEMBER_THREADS, "cleaner") as pool:
+            for found in pool.map(self._find_stray, strays):
+                names.update({found.region_name: found.name} if found else {})
+            for deleted in [
+                pool.submit(self._send, delete_copy, self._client, name) for name in names.values()
+            ]:
+                deleted.result()
+
+    def _find_stray(self, region_name: str) -> RemoteSubcloud | None:
+        """What was pushed and never reached the group, or fell out of it."""
+        copy = look_up(self._client, region_name)
+        if copy is None or copy.deploy_status not in COPY_STATES or copy.peer_group_id is not None:
+            return None
+        return copy
+
+    def _send(self, request: Callable[..., None], *args: object) -> None:
+        try:
+            request(*args)
+        except PeerError as error:
+            self._begun = self._begun or error.maybe_sent
+            raise
+        self._begun = True
+
+    def _delete_association(self) -> None:
+        if self._target.remote_association_id is None:
+            return
+        try:
+            self._send(self._client.delete_association, self._target.remote_association_id)
+        except PeerRefused as error:
+            if not error.not_found(ASSOCIATION):
+                raise
+
+    def _delete_group(self, group_id: int) -> None:
+        try:
+            self._send(self._client.delete_group, group_id)
+        except PeerRefused as error:
+            # A third site may share the group there: then it stays.
+            if not (error.not_found(PEER_GROUP) or error.still_associated()):
+                raise
+
+
+def cleaner_of(parts: Parts, hold: Hold, session: Session, association: PeerGroupAssociation) -> Cleaner:
+    """A cleaner for the peer of an association, from what its rows say now."""
+    return Cleaner(parts, hold, target_of(association), read_ledger(session, association.id))
+
+
+def resume_deletion(parts: Parts, hold: Hold, association_id: int) -> bool:
+    """Go on with a deletion that was left half done; the mark stays until the peer is clean."""
+    with parts.unit_of_work() as session:
+        association = lock_association(session, association_id)
+        if association is None or not association.deleting:
+            return True
+        cleaner = cleaner_of(parts, hold, session, association)
+    try:
+        cleaner.clean()
+    except (CleaningFailed, AnotherLeads) as error:
+        logger.warning("association %d: its deletion waits for the peer: %s", association_id, error)
+        return False
+    delete_row(parts, hold, association_id)
+    return True
+
+
+def delete_row(parts: Parts, hold: Hold, association_id: int) -> None:
+    """Delete an association whose peer is clean; the ledger goes with it."""
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        delete_association_row(session, association_id)
+        session.commit()
+
+
+def delete_association_row(session: Session, association_id: int) -> None:
+    session.execute(delete(PeerGroupAssociation).where(PeerGroupAssociation.id == association_id))

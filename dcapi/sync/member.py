@@ -1,0 +1,64 @@
+"""A member of a peer group as its secondaries should have it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dcapi.models import Subcloud
+from dcapi.models.secret_values import data_install, rehome_data
+from dcapi.peers.payload import SubcloudPayload
+
+GATEWAY_KEY = "systemcontroller_gateway_address"
+ADDRESS_KEY = "bootstrap-address"
+
+
+@dataclass(frozen=True)
+class Member:
+    """What is sent of one subcloud, and the digest by which a later run sees that it changed."""
+
+    payload: SubcloudPayload
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return self.payload.name
+
+    @property
+    def region_name(self) -> str:
+        return self.payload.region_name
+
+
+def member_of(subcloud: Subcloud, gateway_address: str) -> Member:
+    """The member that a subcloud is for a peer whose gateway address this is."""
+    payload = SubcloudPayload(
+        name=subcloud.name,
+        region_name=subcloud.region_name,
+        description=subcloud.description or "",
+        location=subcloud.location or "",
+        release=subcloud.software_version,
+        bootstrap_values=_bootstrap_values(subcloud, gateway_address),
+        bootstrap_address=_saved_payload(subcloud).get(ADDRESS_KEY),
+        install_values=data_install.read(subcloud),
+    )
+    return Member(payload, digest_of(payload))
+
+
+def _saved_payload(subcloud: Subcloud) -> dict[str, Any]:
+    saved: dict[str, Any] = (rehome_data.read(subcloud) or {}).get("saved_payload") or {}
+    return saved
+
+
+def _bootstrap_values(subcloud: Subcloud, gateway_address: str) -> dict[str, Any]:
+    """The saved values, with the gateway that this peer's subclouds go through."""
+    values = {key: value for key, value in _saved_payload(subcloud).items() if key != ADDRESS_KEY}
+    return values | {GATEWAY_KEY: gateway_address}
+
+
+def digest_of(payload: SubcloudPayload) -> str:
+    """A digest of all that is sent; the peer's reference of the group is no value of the member."""
+    values = asdict(payload)
+    del values["peer_group"]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,123 @@
+"""Finds what the rows say is undone, and hands it to the executor: what no hint did, this does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from dcapi.jobs.hold import take_hold
+from dcapi.models import Operation, PeerGroupAssociation
+from dcapi.models.engine import read_only
+from dcapi.models.states import Administrative, AssociationType
+from dcapi.parts import Parts
+from dcapi.sync import attributes
+from dcapi.sync.attendance import undone
+from dcapi.sync.changes import ATTEND_JOB, hint
+
+logger = logging.getLogger(__name__)
+
+RECOVER_ATTRIBUTES_JOB = "recover-attributes"
+
+
+@dataclass(frozen=True)
+class Due:
+    """One job that should run: its name, its key and its one id."""
+
+    name: str
+    key: str
+    ids: dict[str, int]
+
+
+# Says, from the rows alone, which jobs are due.
+Source = Callable[[Session], Iterable[Due]]
+
+
+def associations_undone(session: Session) -> Iterable[Due]:
+    """Associations with a deletion half done, a sync without a run, or a status that the peer was not told.
+
+    One at which somebody works is among them; its lease sends the job away.
+    """
+    query = select(PeerGroupAssociation).where(
+        PeerGroupAssociation.association_type == AssociationType.PRIMARY
+    )
+    for association in session.scalars(query):
+        reachable = association.peer.administrative_state == Administrative.ENABLED
+        task = undone(association)
+        if task is not None and (reachable or association.sync_status == "syncing" or association.deleting):
+            yield Due(ATTEND_JOB, f"association:{association.id}", {"association_id": association.id})
+
+
+def attribute_changes_undone(session: Session) -> Iterable[Due]:
+    """Groups whose attribute change began; the one that goes on is protected by its lease."""
+    query = select(Operation.subject_id).where(Operation.kind == attributes.OPERATION)
+    for group_id in session.scalars(query):
+        yield Due(RECOVER_ATTRIBUTES_JOB, f"group:{group_id}", {"group_id": group_id})
+
+
+def recover_attributes(parts: Parts, group_id: int) -> None:
+    """Give up an attribute change whose process died; does nothing while its process lives."""
+    hold = take_hold(
+        parts.unit_of_work,
+        attributes.group_lease(group_id),
+        f"{parts.owner}/recovery",
+        parts.settings.LEASE_SECONDS,
+    )
+    if hold is None:
+        return
+    with hold:
+        with parts.unit_of_work() as session:
+            moved = [association.id for association in attributes.recover_change(session, group_id)]
+            session.commit()
+        hint(parts, moved)
+
+
+class Reconciler:
+    """Sweeps at its start, every so many seconds, and when it is woken."""
+
+    def __init__(self, parts: Parts, sources: Iterable[Source]) -> None:
+        self._parts = parts
+        self._sources = tuple(sources)
+        self._woken = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._sweep_for_ever, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Sweep now."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End after the sweep that is going on."""
+        self._stopping = True
+        self._woken.set()
+        self._thread.join(self._parts.settings.DRAIN_SECONDS)
+
+    def _sweep_for_ever(self) -> None:
+        while not self._stopping:
+            try:
+                self.sweep()
+            except SQLAlchemyError:
+                # A database that is away for a moment must not end what heals everything afterwards.
+                logger.exception("the sweep failed, the next one tries again")
+            self._woken.wait(self._parts.settings.RECONCILE_SECONDS)
+            self._woken.clear()
+
+    def sweep(self) -> int:
+        """Submit every job that is due; returns how many were."""
+        with self._parts.unit_of_work() as session:
+            due = [job for source in self._sources for job in source(read_only_once(session))]
+        for job in due:
+            self._parts.jobs.submit(job.name, job.key, **job.ids)
+        return len(due)
+
+
+def read_only_once(session: Session) -> Session:
+    return session if session.in_transaction() else read_only(session)

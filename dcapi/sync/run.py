@@ -1,0 +1,310 @@
+"""One execution of a sync for one association: read the rows, make the peer equal, write the outcome."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dcapi.jobs.hold import Hold
+from dcapi.models import PeerGroupAssociation, PushedMember
+from dcapi.models.states import NO_MESSAGE, Migration
+from dcapi.parts import Parts
+from dcapi.peers.errors import PeerError
+from dcapi.peers.port import PeerPort
+from dcapi.sync import remote_group, status
+from dcapi.sync.changes import lock_association
+from dcapi.sync.copy import remote_subcloud
+from dcapi.sync.member import Member
+from dcapi.sync.plan import Plan, Pushed, make_plan
+from dcapi.sync.push import Outcome, push
+from dcapi.sync.remote_group import AnotherLeads, CannotSync, RemoteGroup
+from dcapi.sync.snapshot import Snapshot, group_values, snapshot_of, target_of
+from dcapi.sync.status import Event
+from dcapi.sync.telling import tell
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two notes of a run's progress in its association.
+PROGRESS_SECONDS = 1.0
+# So many failed members are named in the message; the others are counted, and all are in the log.
+NAMED_FAILURES = 10
+
+# Runs that may begin without one coming to its end: one more means that it is the run that ends the process.
+MAX_BEGINNINGS = 5
+NEVER_ENDED = f"The sync was begun {MAX_BEGINNINGS} times and was interrupted each time: see the log."
+
+
+class RunStopped(Exception):
+    """This process ends: the row stays ``syncing``, and whoever sweeps next begins anew."""
+
+
+class RunFailed(Exception):
+    """The run as a whole came to its end without making the members equal; the message says why."""
+
+
+@dataclass
+class Run:
+    """A run under way: what it works from, under which lease, and until when."""
+
+    parts: Parts
+    hold: Hold
+    snapshot: Snapshot
+    deadline: float
+    pushed: dict[str, Pushed] = field(default_factory=dict)
+    remote: RemoteGroup | None = None
+
+    def check(self, request_limit: float) -> None:
+        """Called before each request: the process goes on, time is left, the lease outlives the request."""
+        if self.parts.jobs.stopping:
+            raise RunStopped
+        if time.monotonic() > self.deadline:
+            raise RunFailed(f"The sync took longer than {self.parts.settings.SYNC_DEADLINE:g} s.")
+        self.hold.ensure(request_limit)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended, and what to say of it."""
+
+    event: Event
+    message: str = NO_MESSAGE
+
+
+def sync(parts: Parts, hold: Hold, association_id: int) -> None:
+    """Run the sync of an association under a lease that is held; raises LeaseLost and RunStopped.
+
+    Every other end, good or bad, is written to the association.
+    """
+    snapshot = _begin(parts, hold, association_id)
+    if snapshot is None:
+        return
+    if snapshot.runs_begun > MAX_BEGINNINGS:
+        _finish(Run(parts, hold, snapshot, 0.0), Ending(Event.RUN_FAILED, NEVER_ENDED))
+        return
+    run = Run(parts, hold, snapshot, time.monotonic() + parts.settings.SYNC_DEADLINE)
+    started = time.monotonic()
+    ending = _execute(run)
+    _finish(run, ending)
+    logger.info(
+        "sync of association %d with peer %s: %s after %.2f s (%d members) %s",
+        association_id,
+        snapshot.target.peer.name,
+        ending.event.name.lower(),
+        time.monotonic() - started,
+        len(snapshot.members),
+        "" if ending.message == NO_MESSAGE else ending.message,
+    )
+
+
+def _begin(parts: Parts, hold: Hold, association_id: int) -> Snapshot | None:
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = lock_association(session, association_id)
+        if association is None or association.deleting:
+            return None
+        association.members_done, association.members_total = 0, 0
+        association.runs_begun += 1
+        # While the peer is being told nobody knows what it shows: a crash now must not look like "told".
+        association.told_status = None
+        snapshot = snapshot_of(session, association)
+        session.commit()
+        return snapshot
+
+
+def _execute(run: Run) -> Ending:
+    """Make the peer equal; whatever the peer does ends in an event of the status table."""
+    target = run.snapshot.target
+    if not target.peer.enabled:
+        return Ending(Event.RUN_FAILED, "system peer is disabled")
+    client = run.parts.peers.client(target.peer)
+    client.before_request = lambda: run.check(client.request_limit)
+    try:
+        outcome = _make_equal(run, client)
+    except AnotherLeads as error:
+        return Ending(Event.RUN_GAVE_WAY, str(error))
+    except (CannotSync, RunFailed) as error:
+        return Ending(Event.RUN_FAILED, str(error))
+    except PeerError as error:
+        return Ending(Event.RUN_FAILED, error.message)
+    if outcome.failures:
+        return Ending(Event.RUN_FAILED, _describe_failures(outcome.failures, len(run.snapshot.members)))
+    return Ending(Event.RUN_ENDED_WELL)
+
+
+def _make_equal(run: Run, client: PeerPort) -> Outcome:
+    snapshot = run.snapshot
+    run.remote = remote = remote_group.find_or_create(client, run.parts.site, snapshot.target)
+    _remember_copies(run)
+    client.tell_association(remote.association_id, status.SYNCING.status)
+    remote_group.make_equal(client, remote, snapshot.target)
+    plan = _plan(client, remote, snapshot.members, snapshot.ledger)
+    if plan.is_empty:
+        return Outcome()
+    _announce(run, plan)
+    threads = run.parts.settings.PEER_MEMBER_THREADS
+    outcome = push(client, remote.group_id, plan, threads, _Progress(run).report)
+    _note_outcome(run, outcome)
+    if not outcome.failures:
+        _verify(client, run, outcome)
+    return outcome
+
+
+def _plan(
+    client: PeerPort, remote: RemoteGroup, members: Iterable[Member], ledger: dict[str, Pushed]
+) -> Plan:
+    there = [remote_subcloud(answer) for answer in client.group_subclouds(remote.group_id)]
+    return make_plan(members, there, ledger)
+
+
+def _note_outcome(run: Run, outcome: Outcome) -> None:
+    for member in outcome.pushed:
+        run.pushed[member.region_name] = Pushed(member.name, member.digest)
+    for region_name in outcome.removed:
+        run.pushed[region_name] = Pushed(run.snapshot.ledger[region_name].name, None, removed=True)
+
+
+def _verify(client: PeerPort, run: Run, outcome: Outcome) -> None:
+    """Read the members once more: what does not show what was sent is a failure, whoever changed it."""
+    assert run.remote is not None
+    left = _plan(client, run.remote, run.snapshot.members, run.snapshot.ledger | run.pushed)
+    outcome.failures.update(left.problems)
+    for member in [*left.create, *left.update, *(member for member, _ in left.replace)]:
+        outcome.failures[member.name] = "it was sent, and the peer shows something else"
+    for removal in left.remove:
+        outcome.failures[removal.name] = "it was deleted, and is there again"
+
+
+def _describe_failures(failures: dict[str, str], members: int) -> str:
+    named = [f"{name}: {why}" for name, why in list(failures.items())[:NAMED_FAILURES]]
+    if len(failures) > NAMED_FAILURES:
+        named.append(f"and {len(failures) - NAMED_FAILURES} more")
+    return f"{len(failures)} subcloud(s) of {members} could not be synced. " + "; ".join(named)
+
+
+def _remember_copies(run: Run) -> None:
+    """Store the ids of the copies as soon as they are known: a crash finds them by id, not by name."""
+    remote, target = run.remote, run.snapshot.target
+    assert remote is not None
+    if (remote.group_id, remote.association_id) == (target.remote_group_id, target.remote_association_id):
+        return
+    with run.parts.unit_of_work() as session:
+        run.hold.confirm(session)
+        association = lock_association(session, target.association_id)
+        if association is not None:
+            association.remote_group_id = remote.group_id
+            association.remote_association_id = remote.association_id
+            session.commit()
+
+
+def _announce(run: Run, plan: Plan) -> None:
+    """Enter into the ledger what is about to be sent, so that a crash leaves nothing unknown at the peer."""
+    association_id = run.snapshot.target.association_id
+    about_to_send = [*plan.create, *plan.update, *(member for member, _ in plan.replace)]
+    with run.parts.unit_of_work() as session:
+        run.hold.confirm(session)
+        entries = {member.region_name: Pushed(member.name, None) for member in about_to_send}
+        _write_ledger(session, association_id, entries)
+        session.commit()
+
+
+def _write_ledger(session: Session, association_id: int, entries: dict[str, Pushed]) -> None:
+    rows = session.scalars(select(PushedMember).where(PushedMember.association_id == association_id))
+    known = {row.region_name: row for row in rows}
+    for region_name, pushed in entries.items():
+        row = known.get(region_name)
+        if row is None:
+            row = PushedMember(association_id=association_id, region_name=region_name)
+            session.add(row)
+        row.name, row.digest, row.removed = pushed.name, pushed.digest, pushed.removed
+
+
+class _Progress:
+    """Notes now and then, in log and association, how many subclouds are done."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._next = 0.0
+
+    def report(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now < self._next and done < total:
+            return
+        self._next = now + PROGRESS_SECONDS
+        target = self._run.snapshot.target
+        logger.info(
+            "sync of association %d with peer %s: %d of %d subclouds done",
+            target.association_id,
+            target.peer.name,
+            done,
+            total,
+        )
+        with self._run.parts.unit_of_work() as session:
+            association = lock_association(session, target.association_id)
+            if association is not None:
+                association.members_done, association.members_total = done, total
+                session.commit()
+
+
+def _finish(run: Run, ending: Ending) -> None:
+    """Write the outcome, if the lease is still ours, and tell the peer."""
+    association_id = run.snapshot.target.association_id
+    with run.parts.unit_of_work() as session:
+        run.hold.confirm(session)
+        association = lock_association(session, association_id)
+        if association is None or association.deleting:
+            return
+        association.sync_served = run.snapshot.sync_asked
+        association.runs_begun = 0
+        if _peer_changed(association, run.snapshot):
+            _forget_copies(session, association, run.snapshot)
+            ending = Ending(Event.RUN_GAVE_WAY, "The system peer was changed while the sync was running.")
+        else:
+            _write_ledger(session, association_id, run.pushed)
+        event = _final_event(association, run, ending.event)
+        status.move(association, event, ending.message)
+        session.commit()
+    tell(run.parts, run.hold, association_id)
+
+
+def _final_event(association: PeerGroupAssociation, run: Run, event: Event) -> Event:
+    if association.sync_asked != run.snapshot.sync_asked:
+        return Event.RUN_ENDED_ASKED_AGAIN
+    if event is Event.RUN_ENDED_WELL and _is_stale(association, run):
+        return Event.RUN_ENDED_STALE
+    return event
+
+
+def _is_stale(association: PeerGroupAssociation, run: Run) -> bool:
+    """Whether something came in that the run did not know of. Source: "A run notes the revision"."""
+    target = run.snapshot.target
+    return (
+        association.revision != run.snapshot.revision
+        or group_values(association.group) != target.group
+        or association.peer_group_priority != target.priority
+        or association.group.migration_status == Migration.MIGRATING
+    )
+
+
+def _peer_changed(association: PeerGroupAssociation, snapshot: Snapshot) -> bool:
+    before, now = snapshot.target.peer, target_of(association).peer
+    return (before.uuid, before.endpoint, before.gateway_address) != (
+        now.uuid,
+        now.endpoint,
+        now.gateway_address,
+    )
+
+
+def _forget_copies(session: Session, association: PeerGroupAssociation, snapshot: Snapshot) -> None:
+    """Nothing that is stored of the peer as it was holds for the peer as it is."""
+    association.remote_group_id = None
+    association.remote_association_id = None
+    association.told_status = None
+    for row in session.scalars(select(PushedMember).where(PushedMember.association_id == association.id)):
+        row.digest = None
+        if association.peer.peer_uuid != snapshot.target.peer.uuid:
+            session.delete(row)

@@ -1,0 +1,81 @@
+"""Tells a peer's non-primary association the status that the primary one here has."""
+
+from __future__ import annotations
+
+import logging
+
+from dcapi.jobs.hold import Hold
+from dcapi.models import PeerGroupAssociation
+from dcapi.models.states import FailureCause, SyncStatus
+from dcapi.parts import Parts
+from dcapi.peers.errors import ASSOCIATION, PeerError, PeerRefused
+from dcapi.sync import status
+from dcapi.sync.changes import lock_association
+from dcapi.sync.snapshot import target_of
+from dcapi.sync.status import Event
+
+logger = logging.getLogger(__name__)
+
+
+def tell(parts: Parts, hold: Hold, association_id: int) -> bool:
+    """Tell the peer once, if it has to be told; returns whether it knows now. Raises LeaseLost.
+
+    A peer that cannot be told moves the association, and the reconciler comes back to it.
+    """
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = lock_association(session, association_id)
+        if association is None or association.deleting or not status.is_untold(association):
+            return True
+        target, telling = target_of(association), status.status_to_tell(association)
+        association.told_status = None
+        session.commit()
+    if parts.jobs.stopping or not target.peer.enabled or target.remote_association_id is None:
+        return False
+    client = parts.peers.client(target.peer)
+    client.before_request = lambda: hold.ensure(client.request_limit)
+    try:
+        client.tell_association(target.remote_association_id, telling)
+    except PeerError as error:
+        logger.warning("association %d could not be told %s: %s", association_id, telling, error.message)
+        _note_failure(parts, hold, association_id, error)
+        return False
+    return _note_told(parts, hold, association_id, telling)
+
+
+def _note_told(parts: Parts, hold: Hold, association_id: int, told: SyncStatus) -> bool:
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = lock_association(session, association_id)
+        if association is None:
+            return True
+        association.told_status = told
+        if association.sync_cause == FailureCause.UNTOLD:
+            status.move(association, Event.TOLD_AT_LAST)
+        session.commit()
+        return not status.is_untold(association)
+
+
+def _note_failure(parts: Parts, hold: Hold, association_id: int, error: PeerError) -> None:
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = lock_association(session, association_id)
+        if association is None:
+            return
+        if isinstance(error, PeerRefused) and error.not_found(ASSOCIATION):
+            _lose_copy(association)
+        else:
+            status.move(association, Event.TELLING_UNANSWERED, _why_untold(association, error))
+        session.commit()
+
+
+def _lose_copy(association: PeerGroupAssociation) -> None:
+    """The peer lost its side: there is nothing to tell until a sync makes it anew."""
+    association.remote_association_id = None
+    association.told_status = None
+    reason = f"Peer {association.peer.peer_name} has no association for this group any more: sync it again."
+    status.move(association, Event.TELLING_NOT_FOUND, reason)
+
+
+def _why_untold(association: PeerGroupAssociation, error: PeerError) -> str:
+    return f"Peer {association.peer.peer_name} could not be told the status: {error.message}"
