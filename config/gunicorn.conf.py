@@ -11,6 +11,7 @@ import math
 import signal
 import sys
 import threading
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -57,7 +58,8 @@ class Draining:
 
     def __init__(self, worker: Any) -> None:
         self._worker = worker
-        self._asked = threading.Event()
+        # What a signal handler may put into at any moment, unlike an Event.
+        self._asked: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._stop_when_asked, name="drain", daemon=True)
 
     def begin(self) -> None:
@@ -65,15 +67,15 @@ class Draining:
         self._thread.start()
 
     def finish(self) -> None:
-        self._asked.set()
+        self._asked.put(True)
         self._thread.join()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked.set()
+        self._asked.put(True)
         self._worker.handle_exit(number, frame)
 
     def _stop_when_asked(self) -> None:
-        self._asked.wait()
+        self._asked.get()
         dcapi.stop(self._worker.wsgi)
 
 

@@ -145,11 +145,8 @@ class Pair:
         """The same for many, several side by side."""
 
         def join_one(new: Member) -> None:
-            operator = self.at_a.twin()
-            try:
+            with self.at_a.twin() as operator:
                 self.join(group, new, operator)
-            finally:
-                operator.close()
 
         with ThreadPoolExecutor(ADDING_THREADS) as pool:
             list(pool.map(join_one, members))

@@ -1,0 +1,99 @@
+"""A site that ends in the middle of a sync, in good order or not: what was asked for still comes true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dcapi.lab.faults import Delay, Hold
+from dcapi.lab.pair import Pair
+from dcapi.lab.scenarios.race import CREATION
+from dcapi.lab.shared_group import GROUPS, SharedGroup, associate
+from dcapi.lab.site import LabSite
+from tests.e2e.conftest import MakePair
+
+MEMBERS = 5
+# A lease that runs out soon: the next process may then go on with what a dead one left.
+SHORT_LEASE = {
+    "LEASE_SECONDS": "6",
+    "PEER_CONNECT_TIMEOUT": "1",
+    "PEER_READ_TIMEOUT": "4",
+    "RECONCILE_SECONDS": "0.5",
+}
+
+
+def _stop(site: LabSite) -> None:
+    assert site.stop() == 0
+
+
+@pytest.mark.parametrize("end", [_stop, LabSite.kill], ids=["SIGTERM", "SIGKILL"])
+def test_a_sync_cut_off_by_the_end_of_its_site_ends_after_a_restart(
+    make_pair: MakePair, end: Callable[[LabSite], object]
+) -> None:
+    pair = make_pair({**SHORT_LEASE, "DRAIN_SECONDS": "0.5"})
+    group = _group_with_members(pair)
+    with pair.proxy.add(Hold(*CREATION, skip=1)) as hold:
+        shared = associate(pair, group, wait=None)
+        hold.wait_taken()
+        end(pair.a)
+    pair.a.start()
+    _expect_in_sync_unasked(shared)
+
+
+def test_a_sync_whose_peer_is_killed_ends_failed_and_a_further_one_makes_it_good(make_pair: MakePair) -> None:
+    pair = make_pair(SHORT_LEASE)
+    group = _group_with_members(pair)
+    with pair.proxy.add(Hold(*CREATION, skip=1)) as hold:
+        shared = associate(pair, group, wait=None)
+        hold.wait_taken()
+        pair.take_b_down()
+    ended = shared.wait_end_of_run()
+    assert ended["sync-status"] == "failed"
+    assert ended["sync-message"] not in ("None", None)
+    pair.bring_b_back()
+    shared.sync()
+
+
+def test_a_site_that_is_asked_to_end_finishes_its_sync_first(make_pair: MakePair) -> None:
+    pair = make_pair({"RECONCILE_SECONDS": "600"})
+    group = _group_with_members(pair)
+    with pair.proxy.add(Delay(0.5, *CREATION)) as delay:
+        shared = associate(pair, group, wait=None)
+        delay.wait_taken()
+        assert pair.a.stop() == 0
+    assert shared.association_at_b()["sync-status"] == "in-sync"
+    assert len(shared.members_at_b()) == MEMBERS
+    pair.a.start()
+    assert shared.association_at_a()["sync-status"] == "in-sync"
+    shared.expect_same_members()
+
+
+def test_a_client_that_waits_is_answered_when_its_site_is_asked_to_end(make_pair: MakePair) -> None:
+    pair = make_pair({**SHORT_LEASE, "DRAIN_SECONDS": "1"})
+    group = _group_with_members(pair)
+    with ThreadPoolExecutor(1) as pool, pair.proxy.add(Hold(*CREATION)) as hold:
+        waiting = pool.submit(associate, pair, group, wait=60)
+        hold.wait_taken()
+        started = time.monotonic()
+        pair.a.ask_to_stop()
+        shared = waiting.result(10)
+        assert time.monotonic() - started < 5
+        assert pair.a.stop() in (0, None)
+    pair.a.start()
+    _expect_in_sync_unasked(shared)
+
+
+def _group_with_members(pair: Pair) -> dict[str, object]:
+    pair.introduce()
+    group = pair.at_a.create(GROUPS, {"peer-group-name": "interrupted"})
+    pair.join_all(group["id"], [pair.new_member("interrupted", install=True) for _ in range(MEMBERS)])
+    return group
+
+
+def _expect_in_sync_unasked(shared: SharedGroup) -> None:
+    """Nobody asks for a sync again: a sweep finds what the dead process left undone."""
+    shared.expect_status("in-sync", within=40)
+    shared.expect_same_members()
