@@ -1,0 +1,164 @@
+"""Subclouds in the form of the wire. Lists are built from column tuples: a thousand rows make no objects.
+
+The secrets of a row are in a column of their own, which the big list does not even read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from dcapi.models import Subcloud, SubcloudEndpoint
+from dcapi.models.secret_values import SecretJSON, data_install, put_back, rehome_data
+from dcapi.models.states import EndpointSync
+
+Answer = dict[str, Any]
+
+UNKNOWN_OAM_ADDRESS = "unavailable"
+# Nothing here compares the configuration that was deployed with the one that runs.
+DEPLOY_CONFIG_SYNC_STATUS = "unknown"
+
+# Key on the wire → column, in the order of an answer. Source: SUBCLOUD in the wire contract.
+FIELDS: tuple[tuple[str, InstrumentedAttribute[Any]], ...] = (
+    ("id", Subcloud.id),
+    ("name", Subcloud.name),
+    ("description", Subcloud.description),
+    ("location", Subcloud.location),
+    ("software-version", Subcloud.software_version),
+    ("management-state", Subcloud.management_state),
+    ("availability-status", Subcloud.availability_status),
+    ("deploy-status", Subcloud.deploy_status),
+    ("backup-status", Subcloud.backup_status),
+    ("backup-datetime", Subcloud.backup_datetime),
+    ("error-description", Subcloud.error_description),
+    ("region-name", Subcloud.region_name),
+    ("management-subnet", Subcloud.management_subnet),
+    ("management-start-ip", Subcloud.management_start_ip),
+    ("management-end-ip", Subcloud.management_end_ip),
+    ("management-gateway-ip", Subcloud.management_gateway_ip),
+    ("openstack-installed", Subcloud.openstack_installed),
+    ("prestage-status", Subcloud.prestage_status),
+    ("prestage-versions", Subcloud.prestage_versions),
+    ("systemcontroller-gateway-ip", Subcloud.systemcontroller_gateway_ip),
+    ("data_install", Subcloud.data_install),
+    ("data_upgrade", Subcloud.data_upgrade),
+    ("created-at", Subcloud.created_at),
+    ("updated-at", Subcloud.updated_at),
+    ("group_id", Subcloud.group_id),
+    ("peer_group_id", Subcloud.peer_group_id),
+    ("rehome_data", Subcloud.rehome_data),
+)
+KEYS = tuple(key for key, _ in FIELDS)
+COLUMNS = tuple(column for _, column in FIELDS)
+ATTRIBUTES = tuple((key, column.key) for key, column in FIELDS)
+
+# The texts of an answer that hold JSON whose passwords are kept apart.
+SECRET_TEXTS: tuple[SecretJSON, ...] = (rehome_data, data_install)
+
+
+def subcloud_answer(row: Subcloud, *, with_secrets: bool = False) -> Answer:
+    """SUBCLOUD for one row; with secrets the passwords stand in ``rehome_data`` and ``data_install``."""
+    answer: Answer = {key: getattr(row, attribute) for key, attribute in ATTRIBUTES}
+    return _with_secrets(answer, row.secrets) if with_secrets else answer
+
+
+def single_answer(session: Session, row: Subcloud, *, with_secrets: bool = False) -> Answer:
+    """SUBCLOUD with its endpoint statuses, as the call for a single one answers."""
+    query = (
+        select(SubcloudEndpoint.endpoint_type, SubcloudEndpoint.sync_status)
+        .where(SubcloudEndpoint.subcloud_id == row.id)
+        .order_by(SubcloudEndpoint.id)
+    )
+    endpoints = [_endpoint(kind, status) for kind, status in session.execute(query)]
+    return {**subcloud_answer(row, with_secrets=with_secrets), "endpoint_sync_status": endpoints}
+
+
+def detail_answer(session: Session, row: Subcloud, *, with_secrets: bool = False) -> Answer:
+    """What the detail call adds to a single subcloud."""
+    return {
+        **single_answer(session, row, with_secrets=with_secrets),
+        "oam_floating_ip": row.oam_floating_ip or UNKNOWN_OAM_ADDRESS,
+        "deploy_config_sync_status": DEPLOY_CONFIG_SYNC_STATUS,
+    }
+
+
+def list_subclouds(session: Session) -> list[Answer]:
+    """All subclouds with their endpoint statuses and what these have in common; without secrets."""
+    endpoints = _endpoints_by_subcloud(session)
+    none: tuple[list[Answer], str] = ([], EndpointSync.UNKNOWN.value)
+    answers = []
+    for row in session.execute(select(*COLUMNS).order_by(Subcloud.id)).all():
+        answer: Answer = dict(zip(KEYS, row, strict=True))
+        answer["endpoint_sync_status"], answer["sync_status"] = endpoints.get(row[0], none)
+        answers.append(answer)
+    return answers
+
+
+def group_subclouds(session: Session, peer_group_id: int, *, with_secrets: bool = True) -> list[Answer]:
+    """The members of a peer group, without endpoint statuses."""
+    return _plain_list(session, Subcloud.peer_group_id == peer_group_id, with_secrets=with_secrets)
+
+
+def subclouds_of_subcloud_group(session: Session, group_id: int) -> list[Answer]:
+    """The subclouds of a subcloud group, without endpoint statuses and secrets."""
+    return _plain_list(session, Subcloud.group_id == group_id, with_secrets=False)
+
+
+def _plain_list(session: Session, which: ColumnElement[bool], *, with_secrets: bool) -> list[Answer]:
+    columns = (*COLUMNS, Subcloud.secrets) if with_secrets else COLUMNS
+    rows = session.execute(select(*columns).where(which).order_by(Subcloud.id)).all()
+    return [_with_secrets(_answer_of(row), row[-1] if with_secrets else None) for row in rows]
+
+
+def _answer_of(row: Row[Any]) -> Answer:
+    return dict(zip(KEYS, row, strict=False))
+
+
+def _with_secrets(answer: Answer, secrets: Any) -> Answer:
+    for text in SECRET_TEXTS:
+        held = (secrets or {}).get(text.column)
+        if held and answer[text.column] is not None:
+            whole = put_back(orjson.loads(answer[text.column]), held)
+            answer[text.column] = json.dumps(whole, ensure_ascii=False)
+    return answer
+
+
+def _endpoints_by_subcloud(session: Session) -> dict[int, tuple[list[Answer], str]]:
+    """Endpoint statuses and their common value for each subcloud.
+
+    Most subclouds of a site are in the same condition, so equal lists are one list.
+    """
+    query = select(
+        SubcloudEndpoint.subcloud_id, SubcloudEndpoint.endpoint_type, SubcloudEndpoint.sync_status
+    ).order_by(SubcloudEndpoint.id)
+    statuses: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    for subcloud_id, kind, status in session.execute(query).all():
+        statuses[subcloud_id].append((kind, status))
+    shared: dict[tuple[tuple[str, str], ...], tuple[list[Answer], str]] = {}
+    return {subcloud_id: _shared_statuses(shared, tuple(pairs)) for subcloud_id, pairs in statuses.items()}
+
+
+def _shared_statuses(
+    shared: dict[tuple[tuple[str, str], ...], tuple[list[Answer], str]], pairs: tuple[tuple[str, str], ...]
+) -> tuple[list[Answer], str]:
+    found = shared.get(pairs)
+    if found is None:
+        listed = [_endpoint(kind, status) for kind, status in pairs]
+        found = shared[pairs] = (listed, common_status({status for _, status in pairs}))
+    return found
+
+
+def common_status(statuses: set[str]) -> str:
+    """The status that a subcloud has as a whole: the one of all endpoints, else ``out-of-sync``."""
+    if not statuses:
+        return EndpointSync.UNKNOWN
+    return statuses.pop() if len(statuses) == 1 else EndpointSync.OUT_OF_SYNC
+
+
+def _endpoint(kind: str, status: str) -> Answer:
+    return {"endpoint_type": kind, "sync_status": status}

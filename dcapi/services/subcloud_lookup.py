@@ -1,0 +1,132 @@
+"""Finds subclouds, and what their rules look at, by the references that operators and other sites use."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from dcapi.errors import BadRequest, NotFound
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudGroup, SubcloudPeerGroup, SystemPeer
+from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
+from dcapi.parts import Site
+from dcapi.sync.members import Caller, GroupFacts
+
+NOT_FOUND = "Subcloud not found"
+UNKNOWN_GROUP = "Invalid group"
+UNKNOWN_PEER_GROUP = "Invalid peer group"
+NO_PEER_GROUP = "none"
+
+LARGEST_ID = 2**63 - 1
+
+# An id, or a text: a name for operators, a region name for other sites.
+Reference = int | str
+
+
+def find(session: Session, reference: Reference, caller: Caller, *, lock: bool = False) -> Subcloud:
+    """The row that a URL names; raises NotFound. ``lock`` keeps other writers off it."""
+    return _one(session, _named(reference, caller), lock=lock)
+
+
+def find_to_delete(session: Session, reference: Reference, caller: Caller) -> Subcloud:
+    """The locked row that a DELETE names: other sites say its name there, or else its region name."""
+    if caller is Caller.PEER:
+        by_name = Subcloud.name == reference
+        query = select(Subcloud).where(or_(by_name, Subcloud.region_name == reference))
+        row = session.scalars(query.order_by(by_name.desc()).limit(1).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound(NOT_FOUND)
+        return row
+    return find(session, reference, caller, lock=True)
+
+
+def find_by_name(session: Session, name: str) -> Subcloud:
+    """The locked row of this name; raises NotFound."""
+    return _one(session, Subcloud.name == name, lock=True)
+
+
+def _named(reference: Reference, caller: Caller) -> ColumnElement[bool]:
+    if caller is Caller.PEER:
+        return Subcloud.region_name == str(reference)
+    return Subcloud.id == reference if isinstance(reference, int) else Subcloud.name == reference
+
+
+def _one(session: Session, condition: ColumnElement[bool], *, lock: bool) -> Subcloud:
+    query = select(Subcloud).where(condition)
+    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(NOT_FOUND)
+    return row
+
+
+def subcloud_group_id(session: Session, reference: str | None) -> int:
+    """The id of the subcloud group that a request names, the default one's when it names none.
+
+    Raises BadRequest.
+    """
+    if reference is None:
+        return DEFAULT_GROUP_ID
+    condition = (
+        SubcloudGroup.id == _as_id(reference) if _is_id(reference) else SubcloudGroup.name == reference
+    )
+    group_id = session.scalar(select(SubcloudGroup.id).where(condition))
+    if group_id is None:
+        raise BadRequest(UNKNOWN_GROUP)
+    return group_id
+
+
+def peer_group_named(session: Session, reference: str) -> int | None:
+    """The id of the peer group that a request names, None for the word that says none; raises BadRequest."""
+    if reference.lower() == NO_PEER_GROUP:
+        return None
+    condition = (
+        SubcloudPeerGroup.id == _as_id(reference)
+        if _is_id(reference)
+        else SubcloudPeerGroup.peer_group_name == reference
+    )
+    group_id = session.scalar(select(SubcloudPeerGroup.id).where(condition))
+    if group_id is None:
+        raise BadRequest(UNKNOWN_PEER_GROUP)
+    return group_id
+
+
+def _is_id(reference: str) -> bool:
+    return reference.isascii() and reference.isdigit()
+
+
+def _as_id(reference: str) -> int:
+    """The id that digits say; no row has one that is beyond 64 bits."""
+    number = int(reference) if len(reference) < 20 else LARGEST_ID + 1
+    return number if number <= LARGEST_ID else -1
+
+
+def group_facts(session: Session, site: Site, group_ids: set[int]) -> dict[int, GroupFacts]:
+    """What the rules look at of some peer groups, whose rows are locked in the order of their ids."""
+    if not group_ids:
+        return {}
+    query = (
+        select(SubcloudPeerGroup)
+        .where(SubcloudPeerGroup.id.in_(group_ids))
+        .order_by(SubcloudPeerGroup.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {group.id: _facts(session, site, group) for group in session.scalars(query)}
+
+
+def _facts(session: Session, site: Site, group: SubcloudPeerGroup) -> GroupFacts:
+    return GroupFacts(
+        id=group.id,
+        priority=group.group_priority,
+        led_here=group.system_leader_id == site.uuid,
+        # No rule asks for the peers of a group that is at home here.
+        peer_states=frozenset() if group.is_primary else _peer_states(session, group.id),
+    )
+
+
+def _peer_states(session: Session, group_id: int) -> frozenset[str]:
+    query = (
+        select(SystemPeer.availability_state)
+        .join(PeerGroupAssociation, PeerGroupAssociation.system_peer_id == SystemPeer.id)
+        .where(PeerGroupAssociation.peer_group_id == group_id)
+    )
+    return frozenset(session.scalars(query))

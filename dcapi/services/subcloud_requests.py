@@ -1,0 +1,54 @@
+"""What can be asked about a subcloud, as checked values: no form, no file, nothing of the request is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NewSubcloud:
+    """A subcloud to be created; passwords are base64 as the wire has them, and in no ``repr``."""
+
+    name: str
+    bootstrap_values: Values = field(repr=False)
+    bootstrap_address: str | None = None
+    region_name: str | None = None
+    description: str | None = None
+    location: str | None = None
+    # Reference of a subcloud group: an id of digits, or a name.
+    group: str | None = None
+    release: str | None = None
+    # With ``bmc_password`` inside.
+    install_values: Values | None = field(default=None, repr=False)
+    deploy_config: str | None = field(default=None, repr=False)
+    sysadmin_password: str | None = field(default=None, repr=False)
+    secondary: bool = False
+
+
+@dataclass(frozen=True)
+class SubcloudChange:
+    """A change of a subcloud; None means that a field was not given, "" that it is to be emptied."""
+
+    description: str | None = None
+    location: str | None = None
+    group: str | None = None
+    management_state: str | None = None
+    force: bool | None = None
+    # Reference of a peer group, or ``none`` to leave the one that the subcloud is in.
+    peer_group: str | None = None
+    bootstrap_values: Values | None = field(default=None, repr=False)
+    bootstrap_address: str | None = None
+    install_values: Values | None = field(default=None, repr=False)
+    bmc_password: str | None = field(default=None, repr=False)
+    release: str | None = None
+    name: str | None = None
+    # Other parts of the request that ask for a verb of its own: network reconfiguration, migration.
+    verbs: frozenset[str] = frozenset()
+
+    def given(self) -> frozenset[str]:
+        """Names of the fields that the request carries."""
+        names = {item.name for item in fields(self) if getattr(self, item.name) is not None}
+        return frozenset(names - {"verbs"}) | self.verbs
