@@ -181,14 +181,14 @@ class PlainText(Checked):
 
 
 class Name(Checked):
-    """A name by the general rule, and none of the words in ``but_not``."""
+    """A name by the general rule, and none of the words in ``but_not``, in any case."""
 
     def __init__(self, text: str, *, but_not: Iterable[str] = (), **options: Any) -> None:
         super().__init__(text, **options)
         self.but_not = frozenset(but_not)
 
     def checked(self, value: Any) -> str:
-        if not isinstance(value, str) or not is_name(value) or value in self.but_not:
+        if not isinstance(value, str) or not is_name(value) or value.lower() in self.but_not:
             raise self.wrong()
         return value
 
