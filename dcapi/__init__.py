@@ -112,7 +112,7 @@ def start(app: Flask) -> None:
 
 
 def stop(app: Flask) -> bool:
-    """Drain the jobs within DRAIN_SECONDS; returns whether all ended. What was cut off, a sweep finds again."""
+    """Drain the jobs within DRAIN_SECONDS; returns whether all ended. A sweep finds what was cut off."""
     parts: Parts = app.extensions[EXTENSION]
     running: Running | None = app.extensions.pop(RUNNING, None)
     if running is None:

@@ -68,7 +68,12 @@ class _Record:
     key_fingerprint: str
 
 
-def _prepare_database(uri: str, settings: Settings, keys: list[str], keyring: MultiFernet) -> _Record:
+def _prepare_database(
+    uri: str,
+    settings: Settings,
+    keys: list[str],
+    keyring: MultiFernet,
+) -> _Record:
     engine = make_engine(uri, settings, keyring)
     try:
         if engine.dialect.name == "sqlite":

@@ -36,7 +36,7 @@ def register(app: Flask) -> None:
     app.json = OrjsonProvider(app)
     # A method that the contract does not name is a 405, OPTIONS too.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # Every URL works with and without a slash at its end, and none redirects: clients lose a redirected PATCH.
+    # Every URL works with and without a slash at its end and none redirects: clients lose such a PATCH.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.before_request(refuse_large_body)

@@ -12,7 +12,7 @@ from dcapi.schemas.references import parse_reference
 from dcapi.schemas.subcloud_groups import SubcloudGroupCreate, SubcloudGroupPatch
 from dcapi.services import subcloud_groups
 
-blueprint = Blueprint("subcloud_groups", __name__)
+blueprint = Blueprint("subcloud_groups", __name__, url_prefix="/v1.0/subcloud-groups")
 
 
 @blueprint.get("")
@@ -25,6 +25,12 @@ def list_groups() -> Response:
 @requires("dc_api:subcloud_groups:get")
 def show_group(reference: str) -> Response:
     return jsonify(subcloud_groups.show_group(session(), _parsed(reference)))
+
+
+@blueprint.get("/<reference>/subclouds")
+@requires("dc_api:subcloud_groups:get")
+def list_subclouds(reference: str) -> Response:
+    return jsonify({"subclouds": subcloud_groups.list_subclouds(session(), _parsed(reference))})
 
 
 @blueprint.post("")

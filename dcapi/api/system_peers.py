@@ -12,7 +12,7 @@ from dcapi.schemas.base import load
 from dcapi.schemas.references import parse_reference
 from dcapi.services import system_peers
 
-blueprint = Blueprint("system_peers", __name__)
+blueprint = Blueprint("system_peers", __name__, url_prefix="/v1.0/system-peers")
 
 
 @blueprint.get("")

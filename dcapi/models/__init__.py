@@ -3,7 +3,6 @@
 from dcapi.models.association import PeerGroupAssociation, PushedMember
 from dcapi.models.base import Base
 from dcapi.models.lease import Lease
-from dcapi.models.lease import Lease
 from dcapi.models.operation import Operation
 from dcapi.models.peer_group import SubcloudPeerGroup
 from dcapi.models.site import SiteRecord
@@ -13,7 +12,6 @@ from dcapi.models.system_peer import SystemPeer
 
 __all__ = [
     "Base",
-    "Lease",
     "Lease",
     "Operation",
     "PeerGroupAssociation",

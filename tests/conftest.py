@@ -1,0 +1,70 @@
+"""Fixtures of the whole suite: a site in this process, prepared once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from dcapi import create_app, prepare
+from dcapi.api.database import db
+from dcapi.api.request import EXTENSION
+from dcapi.parts import Parts
+from dcapi.settings import settings_from
+from tests.site_client import SiteClient
+
+ADMIN_PASSWORD = "Adm1n*of-the-tests"  # noqa: S105 (made up for the tests)
+
+
+def site_settings(instance: Path, **more: Any) -> dict[str, Any]:
+    """Settings of a site for tests: jobs run when the test says so, deployments take no time."""
+    return {
+        "INSTANCE_PATH": str(instance),
+        "ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "JOBS_ENGINE": "inline",
+        "DEPLOY_PHASE_SECONDS": 0.0,
+        "LOG_LEVEL": "WARNING",
+        **more,
+    }
+
+
+@pytest.fixture(scope="session")
+def prepared_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder with keys, tables and first user: making one takes longer than most tests."""
+    path = tmp_path_factory.mktemp("prepared") / "instance"
+    prepare(settings_from(site_settings(path)))
+    return path
+
+
+@pytest.fixture
+def app(prepared_instance: Path, tmp_path: Path) -> Iterator[Flask]:
+    """A site on SQLite; pytest-flask builds its ``client`` from it."""
+    instance = tmp_path / "instance"
+    shutil.copytree(prepared_instance, instance)
+    site = create_app(site_settings(instance))
+    site.testing = True
+    yield site
+    with site.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def parts(app: Flask) -> Parts:
+    built: Parts = app.extensions[EXTENSION]
+    return built
+
+
+@pytest.fixture
+def operator(app: Flask) -> SiteClient:
+    """The administrator of the site, logged in."""
+    return SiteClient.logged_in(app, "admin", ADMIN_PASSWORD)
+
+
+@pytest.fixture
+def other_site(app: Flask) -> SiteClient:
+    """The same user, calling as another site does."""
+    return SiteClient.logged_in(app, "admin", ADMIN_PASSWORD, user_agent="dcmanager/1.0")
