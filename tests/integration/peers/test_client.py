@@ -1,0 +1,225 @@
+"""What each call puts on the wire, and what each kind of answer becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from pytest_httpserver import HTTPServer
+
+from dcapi.peers.client import PeerClient
+from dcapi.peers.directory import Peers
+from dcapi.peers.errors import SUBCLOUD, PeerError, PeerRefused, PeerUnavailable
+from dcapi.peers.payload import SubcloudPayload
+from tests.integration.peers.calls import CALLS, GROUP, PAYLOAD, REGION, SUBCLOUD_ROW, VALUES
+from tests.integration.peers.conftest import PATIENT, address_of
+from tests.integration.peers.wire import Wire
+
+
+@pytest.fixture
+def wire(httpserver: HTTPServer) -> Wire:
+    return Wire(httpserver)
+
+
+@pytest.fixture
+def peer(wire: Wire, httpserver: HTTPServer) -> Iterator[PeerClient]:
+    peers = Peers(PATIENT)
+    yield peers.client(address_of(httpserver.url_for("/v3")))
+    peers.close()
+
+
+SITE = "dcmanager/1.0"
+PARSED = sorted(set(CALLS) - {"delete_group", "delete_association", "delete_subcloud"})
+
+
+def filled(result: Any, template: Any) -> Any:
+    """What is left of a result without the keys that were added as None."""
+    if isinstance(template, dict):
+        return {key: value for key, value in result.items() if key in template or value is not None}
+    if isinstance(template, list):
+        return [filled(one, other) for one, other in zip(result, template, strict=True)]
+    return result
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_one_request_as_the_contract_says(wire: Wire, peer: PeerClient, name: str) -> None:
+    call, (method, path, body, from_site), wire.body, result = CALLS[name]
+    assert filled(call(peer), result) == result
+    sent = wire.last
+    assert (sent.method, sent.path) == (method, path)
+    assert (sent.get_json() if sent.is_json else None) == body
+    assert (sent.headers["User-Agent"] == SITE) is from_site
+    assert sent.headers["User-Header"] == "distcloud"
+    assert sent.headers["X-Auth-Token"] == "token-1"
+    assert sent.headers["Accept"] == "application/json"
+    assert (len(wire.requests), peer.requests) == (1, 2)
+
+
+def test_every_call_of_the_port_is_tried_here() -> None:
+    calls = {name for name in dir(PeerClient) if not name.startswith("_")}
+    assert calls - {"before_request", "request_limit", "requests", "forget_login"} == set(CALLS)
+
+
+def test_a_creation_is_a_form_of_two_files_and_texts(wire: Wire, peer: PeerClient) -> None:
+    wire.body = SUBCLOUD_ROW
+    peer.add_secondary(PAYLOAD)
+    assert wire.last.mimetype == "multipart/form-data"
+    assert wire.forms[0] == {
+        "secondary": "true",
+        "name": "edge-1",
+        "region_name": REGION,
+        "bootstrap-address": "10.10.10.12",
+        "description": "",
+        "location": "Montréal",
+        "release": "24.09",
+    }
+    files = {name: yaml.safe_load(content) for name, content in wire.files[0].items()}
+    assert files == {"bootstrap_values": VALUES, "install_values": PAYLOAD.install_values}
+
+
+def test_an_update_sends_the_group_and_not_the_names(wire: Wire, peer: PeerClient) -> None:
+    wire.body = SUBCLOUD_ROW
+    peer.update_subcloud(REGION, PAYLOAD)
+    assert wire.forms[0] == {
+        "bootstrap_address": "10.10.10.12",
+        "peer_group": "1",
+        "description": "",
+        "location": "Montréal",
+        "release": "24.09",
+    }
+    assert set(wire.files[0]) == {"bootstrap_values", "install_values"}
+
+
+def test_what_a_payload_leaves_out_is_not_sent(wire: Wire, peer: PeerClient) -> None:
+    wire.body = SUBCLOUD_ROW
+    peer.update_subcloud(REGION, SubcloudPayload("edge-1", REGION, peer_group="none"))
+    assert (wire.forms, wire.files) == ([{"peer_group": "none"}], [{}])
+    assert wire.last.mimetype == "multipart/form-data"
+
+
+GARBAGE: dict[str, bytes] = {
+    "empty": b"",
+    "not utf-8": b'{"id": "\xff"}',
+    "html": b"<html><body>hello</body></html>",
+    "truncated": b'{"id": 1',
+    "null": b"null",
+    "number": b"5",
+    "text": b'"text"',
+    "empty list": b"[]",
+    "list of numbers": b"[1, 2]",
+    "empty object": b"{}",
+    "id is text": b'{"id": "1", "isystems": "x", "subclouds": {}, "message": 5}',
+    "id is true": b'{"id": true, "isystems": [true], "subclouds": [true], "message": []}',
+    "id is huge": b'{"id": 99999999999999999999999, "isystems": [{"uuid": 5}], "message": {}}',
+    "id is negative": b'{"id": -1, "isystems": [null], "subclouds": [null], "message": 1.5}',
+    "id is nan": b'{"id": NaN}',
+    "no systems": b'{"isystems": [], "subclouds": [[]], "message": true}',
+    "nul in texts": b'{"id": 1, "message": "\\u0000", "isystems": [{"uuid": "\\u0000"}]}',
+    "deep": b"[" * 100_000,
+    "deep object": b'{"id":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("name", PARSED)
+def test_an_answer_that_makes_no_sense_is_refused(
+    wire: Wire, peer: PeerClient, name: str, garbage: str
+) -> None:
+    call, (method, *_), _, _ = CALLS[name]
+    wire.content = GARBAGE[garbage]
+    if name == "audit_group" and garbage == "empty object":
+        assert call(peer) is None
+        return
+    with pytest.raises(PeerRefused, match=r"the answer makes no sense: .* was expected") as refusal:
+        call(peer)
+    assert refusal.value.maybe_sent is (method != "GET")
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("key", sorted(GROUP))
+def test_each_key_of_a_group_is_checked(wire: Wire, peer: PeerClient, key: str) -> None:
+    wire.body = {"subcloud_peer_groups": [GROUP, GROUP | {key: ["wrong"]}]}
+    with pytest.raises(PeerRefused, match=f"a (text|number) as {key} was expected"):
+        peer.groups()
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_and_nothing_follows_it(
+    wire: Wire, peer: PeerClient, name: str, status: int
+) -> None:
+    call = CALLS[name][0]
+    wire.status = status
+    with pytest.raises(PeerRefused, match="is not followed") as refusal:
+        call(peer)
+    assert (refusal.value.status, refusal.value.maybe_sent) == (status, False)
+    assert len(wire.requests) == 1
+
+
+PAGE = b"""<html>
+ <head>
+  <title>404 Not Found</title>
+ </head>
+ <body>
+  <h1>404 Not Found</h1>
+  The resource could not be found.<br /><br />
+Subcloud not found
+
+
+ </body>
+</html>"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"code": 404, "title": "Not Found", "description": "Subcloud not found"}',
+        b'{"error": {"code": 404, "title": "Not Found", "message": "Subcloud not found"}}',
+        b'{"error_message": "{\\"faultcode\\": \\"Client\\", \\"faultstring\\": \\"Subcloud not found\\"}"}',
+        PAGE,
+        b"Subcloud not found",
+    ],
+)
+def test_not_found_is_told_from_every_kind_of_body(wire: Wire, peer: PeerClient, content: bytes) -> None:
+    wire.status, wire.content = 404, content
+    with pytest.raises(PeerRefused) as refusal:
+        peer.subcloud(REGION)
+    assert refusal.value.text == "Subcloud not found"
+    assert refusal.value.not_found(SUBCLOUD)
+    assert (
+        refusal.value.message
+        == f"Peer site-b: GET subclouds/{REGION}/detail: answered 404: Subcloud not found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "maybe_sent"),
+    [
+        (400, PeerRefused, False),
+        (403, PeerRefused, False),
+        (404, PeerRefused, False),
+        (409, PeerRefused, False),
+        (422, PeerRefused, False),
+        (429, PeerUnavailable, False),
+        (500, PeerRefused, True),
+        (501, PeerRefused, False),
+        (502, PeerUnavailable, True),
+        (503, PeerUnavailable, False),
+        (504, PeerUnavailable, True),
+    ],
+)
+def test_each_status_is_one_of_two_errors(
+    wire: Wire, peer: PeerClient, status: int, kind: type[PeerError], maybe_sent: bool
+) -> None:
+    wire.status, wire.content = status, b""
+    with pytest.raises(PeerError, match=f"answered {status} and said no more") as failure:
+        peer.add_secondary(PAYLOAD)
+    assert type(failure.value) is kind
+    assert (failure.value.status, failure.value.text) == (status, "")
+    assert failure.value.maybe_sent is maybe_sent
+    with pytest.raises(kind) as failure:
+        peer.groups()
+    assert not failure.value.maybe_sent
+    assert len(wire.requests) == 2
