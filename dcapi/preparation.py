@@ -83,7 +83,6 @@ def _prepare_database(
                 driver.execute("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             migrations.upgrade(connection)
-        with engine.begin() as connection:
             record = _site_record(connection, settings, fingerprint(keys[0]))
     finally:
         engine.dispose()
@@ -97,7 +96,7 @@ def fingerprint(key: str) -> str:
 
 
 def _site_record(connection: Connection, settings: Settings, key_fingerprint: str) -> _Record:
-    """Read this site's row, or insert it: on PostgreSQL the migration lock orders hosts that start at once."""
+    """Read this site's row, or insert it; the migration's lock orders hosts that start at once."""
     found = connection.execute(select(SiteRecord.uuid, SiteRecord.key_fingerprint)).one_or_none()
     if found is None:
         own_uuid = _checked_uuid(settings.SITE_UUID) if settings.SITE_UUID else str(uuid.uuid4())

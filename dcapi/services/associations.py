@@ -117,9 +117,10 @@ def _check_new(session: Session, values: Mapping[str, Any]) -> None:
 
 
 def _commit(session: Session, parts: Parts, association: PeerGroupAssociation) -> Answer:
-    answer = ASSOCIATION.of(association)
+    answer, is_primary = ASSOCIATION.of(association), association.is_primary
     session.commit()
-    changes.hint(parts, [answer["id"]])
+    if is_primary:
+        changes.hint(parts, [answer["id"]])
     return answer
 
 
@@ -153,8 +154,8 @@ def update_association(
 ) -> Answer:
     """Give a primary association another priority, or tell a non-primary one its status.
 
-    A new priority reaches the peer before it counts here. Raises BadRequest for the wrong kind of association,
-    Unprocessable when the peer refuses or is away: then the old priority stays.
+    A new priority reaches the peer before it counts here. Raises BadRequest for the wrong kind of
+    association, Unprocessable when the peer refuses or is away: then the old priority stays.
     """
     association = _lock(session, association_id)
     if len(values) > 1:
@@ -229,7 +230,7 @@ def _note_uncertain(parts: Parts, association_id: int) -> None:
 
 
 def delete_association(session: Session, parts: Parts, association_id: int, *, force: bool) -> str | None:
-    """Delete an association; a primary one cleans its peer first. Returns what stays at the peer, when forced.
+    """Delete an association; a primary one cleans its peer first. Returns what stays there, when forced.
 
     Raises BadRequest when the peer leads the group, Conflict while a run goes on, Unprocessable when the peer
     cannot be cleaned: the association stays if nothing was sent, else the deletion goes on in the background.

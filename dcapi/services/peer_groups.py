@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,8 +25,11 @@ from dcapi.sync.attributes import Reply
 from dcapi.sync.changes import association_changed, hint, lock_associations
 from dcapi.sync.snapshot import Target, target_of
 
+logger = logging.getLogger(__name__)
+
 NOT_FOUND = "Subcloud Peer Group not found"
 NAME_TAKEN = "A subcloud peer group with this name already exists"
+REFUSED = "Unable to sync the update to the peer site(s)"
 BEING_CHANGED = (
     "Another change of this peer group is being sent to its peer site(s): try again when it ended."
 )
@@ -190,7 +194,8 @@ def _update_with_peers(
     # Also those that nothing happened to: what came up meanwhile found their leases taken.
     hint(parts, [target.association_id for target in targets])
     if not changed:
-        raise Forbidden(_refusal(answers))
+        logger.warning("group %d stays as it was: %s", group_id, "; ".join(reply.reason for reply in answers))
+        raise Forbidden(REFUSED)
     return PEER_GROUP.of(find_group(session, group_id))
 
 
@@ -215,8 +220,8 @@ def _begin(session: Session, parts: Parts, group_id: int, shared: Mapping[str, A
 def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) -> set[int]:
     """Hold the associations that nobody works on; returns their ids.
 
-    A run that goes on beside the change may have read the old values and send them after the new ones, so what
-    the other associations' peers have in the end is not known.
+    A run that goes on beside the change may have read the old values and send them after the new ones, so
+    what the other associations' peers have in the end is not known.
     """
     undisturbed = set()
     for target in targets:
@@ -255,11 +260,6 @@ def _is_missed(answer: Reply, applied: bool, undisturbed: set[int]) -> bool:
     if not applied:
         return answer.uncertain
     return not answer.taken or answer.association_id not in undisturbed
-
-
-def _refusal(answers: Sequence[Reply]) -> str:
-    reasons = "; ".join(answer.reason for answer in answers if answer.reason)
-    return f"Unable to sync the update to the peer site(s) {reasons}".strip()
 
 
 def group_status(session: Session, reference: int | str) -> dict[str, Any]:
