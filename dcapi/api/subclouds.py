@@ -18,7 +18,7 @@ from dcapi.schemas.subclouds import EndpointStatusSchema, new_subcloud, subcloud
 from dcapi.services import subclouds
 from dcapi.sync.members import Caller
 
-blueprint = Blueprint("subclouds", __name__)
+blueprint = Blueprint("subclouds", __name__, url_prefix="/v1.0/subclouds")
 
 MODIFY = "dc_api:subclouds:modify"
 MANAGE = "dc_api:subclouds:manage_unmanage"

@@ -86,10 +86,8 @@ class Move:
 
 
 def start(session: Session, parts: Parts, row: Subcloud, new: NewSubcloud) -> None:
-    """Let the deployment of a new row, which has its id, begin as soon as the caller commits."""
+    """Let the deployment of a new row, which has its id and is due, begin as soon as the caller commits."""
     now = time.time()
-    row.deploy_status = Deploy.PRE_DEPLOY
-    row.deploy_due_at = now
     payload = {
         "bootstrap_values": new.bootstrap_values,
         "bootstrap_address": new.bootstrap_address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from typing import NoReturn
@@ -118,6 +119,7 @@ def _new_row(parts: Parts, new: NewSubcloud, group_id: int) -> Subcloud:
         location=new.location,
         software_version=new.release or parts.settings.SOFTWARE_VERSION,
         deploy_status=Deploy.SECONDARY if new.secondary else Deploy.PRE_DEPLOY,
+        deploy_due_at=None if new.secondary else time.time(),
         region_name=new.region_name or uuid.uuid4().hex,
         management_subnet=network.subnet,
         management_start_ip=network.start,

@@ -12,7 +12,6 @@ from dcapi.schemas.associations import AssociationCreate, AssociationPatch
 from dcapi.schemas.base import RequestSchema, load
 from dcapi.schemas.peer_groups import PeerGroupCreate, PeerGroupPatch
 from dcapi.schemas.subcloud_groups import SubcloudGroupCreate, SubcloudGroupPatch
-from dcapi.schemas.subcloud_status import EndpointStatus
 from dcapi.settings import Settings
 
 UUID = "0b4fb1b2-6c9e-4a8e-9d5e-2f7d6f3c1a55"
@@ -29,7 +28,6 @@ PEER = {
 GROUP = {"peer-group-name": "windmills"}
 ASSOCIATION = {"peer_group_id": 1, "system_peer_id": 2}
 SUBCLOUD_GROUP = {"name": "coast", "description": "at the sea"}
-STATUS = {"endpoint": "dc-cert", "status": "in-sync"}
 
 PEER_CREATE = system_peers.create_schema(SETTINGS)
 PEER_PATCH = system_peers.patch_schema(SETTINGS)
@@ -64,7 +62,6 @@ DEFAULTS: list[tuple[RequestSchema, dict[str, Any], dict[str, Any]]] = [
         SUBCLOUD_GROUP,
         {**SUBCLOUD_GROUP, "update_apply_type": "parallel", "max_parallel_subclouds": 2},
     ),
-    (EndpointStatus(), STATUS, STATUS),
 ]
 
 
@@ -92,8 +89,6 @@ REQUIRED = [
     (AssociationCreate(), ASSOCIATION, "system_peer_id", "Invalid system_peer_id"),
     (SubcloudGroupCreate(), SUBCLOUD_GROUP, "name", "Invalid group name"),
     (SubcloudGroupCreate(), SUBCLOUD_GROUP, "description", "Invalid group description"),
-    (EndpointStatus(), STATUS, "endpoint", "endpoint required"),
-    (EndpointStatus(), STATUS, "status", "status required"),
 ]
 
 
@@ -114,7 +109,6 @@ ON_GROUP: Limits = ((PeerGroupCreate(), GROUP), (PeerGroupPatch(), {}))
 ON_SUBCLOUD_GROUP: Limits = ((SubcloudGroupCreate(), SUBCLOUD_GROUP), (SubcloudGroupPatch(), {}))
 ON_ASSOCIATION: Limits = ((AssociationCreate(), ASSOCIATION), (AssociationPatch(), {}))
 ON_CREATE: Limits = ((AssociationCreate(), ASSOCIATION),)
-ON_STATUS: Limits = ((EndpointStatus(), STATUS),)
 WRONG_WORDS = ["none", "Enabled", 1, True, ["enabled"]]
 
 LIMITS: list[tuple[Limits, str, str, list[Any], list[Any]]] = [
@@ -227,20 +221,6 @@ LIMITS: list[tuple[Limits, str, str, list[Any], list[Any]]] = [
         "Invalid system_peer_id",
         [5],
         ["-5", 1.0, None],
-    ),
-    (
-        ON_STATUS,
-        "endpoint",
-        "Invalid endpoint: only dc-cert is reported",
-        [],
-        ["platform"],
-    ),
-    (
-        ON_STATUS,
-        "status",
-        "Invalid status",
-        ["in-sync", "out-of-sync", "unknown"],
-        ["syncing", 1],
     ),
 ]
 
