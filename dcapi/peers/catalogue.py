@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 # What no URL of a service holds, and what parsers read differently.
 STRANGE = re.compile(r"[\x00-\x20\x7f-\uffff\\?#]")
-VERSION = re.compile(r"/v\d+(\.\d+)?$")
+VERSION = re.compile(r"(?<!/)/v\d+(\.\d+)?$")
 
 
 @dataclass(frozen=True)

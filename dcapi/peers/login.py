@@ -26,8 +26,10 @@ DOMAIN = "Default"
 PROJECT = "admin"
 TOKEN = re.compile(r"[\x21-\x7e]{1,32768}")
 
-# At DEBUG this logger writes the body of the identity service's answer, whatever is in it.
+# These write what a peer sends without looking at it: the body of a login's answer, header lines that are
+# no header lines.
 logging.getLogger("keystoneauth.identity").setLevel(logging.INFO)
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -26,17 +27,27 @@ UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 def readable(body: bytes, secrets: Iterable[str] = ()) -> str:
     """The message of an error body, at most LONGEST_TEXT characters long."""
-    text = body[:LONGEST_BODY].decode("utf-8", "replace")
+    text = _hide(body[:LONGEST_BODY].decode("utf-8", "replace"), secrets)
     return clean(_message_of(text), secrets)
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
     """A text on one line, without secrets, cut to LONGEST_TEXT characters."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, HIDDEN)
-    text = UNPRINTABLE.sub(" ", text).strip()
+    text = UNPRINTABLE.sub(" ", _hide(text, secrets)).strip()
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    """A text without its secrets, also where they are escaped; the longest first: one may hold another."""
+    forms = {form for secret in secrets for form in _forms(secret)}
+    for form in sorted(filter(None, forms), key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
+    return text
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    in_json = orjson.dumps(secret).decode() if secret.isprintable() else ""
+    return secret, html.escape(secret), quote(secret, safe="", errors="replace"), in_json[1:-1]
 
 
 def _message_of(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,11 +97,13 @@ class PeerServer:
     Unless told otherwise it logs everybody in, with tokens ``token-1``, ``token-2``, …, and knows no path.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.answers: dict[str, Answerer] = {f"POST {TOKEN_PATH}": self._log_in}
         self.seen: list[Seen] = []
         self.logins = 0
         self.released = threading.Event()
+        self._reads_no_more = threading.Event()
         self.catalogue: Any = None
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -112,7 +115,7 @@ class PeerServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def endpoint(self) -> str:
@@ -121,6 +124,10 @@ class PeerServer:
     def asked(self) -> list[str]:
         with self._lock:
             return [f"{seen.method} {seen.path}" for seen in self.seen]
+
+    def stop_reading(self) -> None:
+        """From now on read no more than the head of a request, and say nothing."""
+        self._reads_no_more.set()
 
     def connections(self) -> int:
         """Connections that were made to it so far."""
@@ -160,12 +167,14 @@ class PeerServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as reader:
-            try:
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            with connection, connection.makefile("rb") as reader:
                 while self._serve_one(connection, reader):
                     pass
-            except OSError:
-                return
+        except OSError:
+            connection.close()
 
     def _serve_one(self, connection: socket.socket, reader: Any) -> bool:
         first = reader.readline().split()
@@ -175,6 +184,9 @@ class PeerServer:
         while (line := reader.readline().strip()) != b"":
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
+        if self._reads_no_more.is_set():
+            self.released.wait(10)
+            return False
         body = reader.read(int(headers.get("content-length", "0")))
         seen = Seen(first[0].decode(), first[1].decode(), headers, body)
         with self._lock:

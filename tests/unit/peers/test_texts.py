@@ -1,0 +1,79 @@
+"""What a peer says becomes one short line without secrets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcapi.peers.texts import HIDDEN, LONGEST_TEXT, clean, readable
+
+PAGE = """<html><head><title>400 Bad Request</title><style>p {}</style></head><body>
+<h1>400 Bad Request</h1>
+The server could not comply with the request.<br /><br />
+Cannot delete &quot;edge&quot; &lt;now&gt;
+</body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('{"code": 400, "title": "Bad Request", "description": "Invalid group"}', "Invalid group"),
+        ('{"error": {"code": 401, "title": "Unauthorized", "message": "Log in"}}', "Log in"),
+        ('{"error_message": "{\\"faultstring\\": \\"No such system\\"}"}', "No such system"),
+        ('{"message": "", "title": "Forbidden"}', "Forbidden"),
+        ('{"other": 5}', '{"other": 5}'),
+        ('"a plain text"', "a plain text"),
+        ("[1, 2]", "[1, 2]"),
+        (PAGE, 'Cannot delete "edge" <now>'),
+        ("<html><body><h1>502 Bad Gateway</h1><hr></body></html>", "502 Bad Gateway"),
+        ("a\x00b\r\n\x1b[31mc\u2028d\x85e", "a b [31mc d e"),
+        ("", ""),
+    ],
+)
+def test_the_message_of_a_body_is_found(body: str, text: str) -> None:
+    assert readable(body.encode()) == text
+
+
+def test_bytes_that_are_no_text_are_readable_all_the_same() -> None:
+    assert readable(b"\xff\xfebad") == "\ufffd\ufffdbad"
+
+
+def test_a_json_body_nested_deep_is_only_cut() -> None:
+    body = b'{"error":' * 50_000
+    assert len(readable(body)) == LONGEST_TEXT
+
+
+def test_a_long_text_is_cut() -> None:
+    text = readable(b"x" * 10_000_000)
+    assert (len(text), text[-1]) == (LONGEST_TEXT, "…")
+
+
+def test_a_longer_secret_hides_before_one_that_it_contains() -> None:
+    assert clean("a secret2 b", ["secret", "secret2", ""]) == f"a {HIDDEN} b"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"echo": "a\\"<b>&c/d"}', "<p>a&quot;&lt;b&gt;&amp;c/d</p>", "a%22%3Cb%3E%26c%2Fd", '<p>a"<b>&c/d</p>'],
+)
+def test_a_secret_is_hidden_where_it_is_escaped_too(body: str) -> None:
+    text = readable(body.encode(), ['a"<b>&c/d'])
+    assert HIDDEN in text
+    assert "c/d" not in text
+
+
+@given(st.text(), st.text(alphabet="abcXYZ019+/=-_", min_size=6), st.text())
+def test_a_secret_is_in_no_text_whatever_surrounds_it(before: str, secret: str, after: str) -> None:
+    told = before + secret + after
+    for body in (told, json.dumps({"description": told}), f"<body><br /><br />{told}</body>"):
+        assert secret not in readable(body.encode("utf-8", "replace"), [secret])
+
+
+@given(st.binary(max_size=2000))
+def test_any_body_becomes_one_short_printable_line(body: bytes) -> None:
+    text = readable(body)
+    assert len(text) <= LONGEST_TEXT
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)
