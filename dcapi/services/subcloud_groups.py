@@ -12,6 +12,7 @@ from dcapi.models import Subcloud, SubcloudGroup
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
 from dcapi.services.answers import SUBCLOUD_GROUP, Answer
 from dcapi.services.saving import flush
+from dcapi.services.subcloud_answers import subclouds_of_subcloud_group
 
 NOT_FOUND = "Subcloud Group not found"
 NAME_TAKEN = "A subcloud group with this name already exists"
@@ -28,6 +29,11 @@ def list_groups(session: Session) -> list[Answer]:
 def show_group(session: Session, reference: int | str) -> Answer:
     """One subcloud group, by id or name; raises NotFound."""
     return SUBCLOUD_GROUP.of(find_group(session, reference))
+
+
+def list_subclouds(session: Session, reference: int | str) -> list[Answer]:
+    """The subclouds of a subcloud group, without secrets; raises NotFound."""
+    return subclouds_of_subcloud_group(session, find_group(session, reference).id)
 
 
 def create_group(session: Session, values: dict[str, Any]) -> Answer:

@@ -248,11 +248,11 @@ def test_the_groups_of_a_peer_are_those_associated_with_it(
     assert operator.get("/system-peers/site-9/subcloud-peer-groups").status_code == 404
 
 
-def test_a_name_that_looks_like_another_peer_s_uuid_gives_way_to_the_uuid(
-    operator: SiteClient, peer: Made
-) -> None:
-    operator.post("/system-peers", json=peer_values(2, peer_name=peer["peer-uuid"]))
-    assert operator.get(f"/system-peers/{peer['peer-uuid']}").get_json() == peer
+def test_a_name_that_looks_like_another_peer_s_uuid_gives_way_to_the_uuid(operator: SiteClient) -> None:
+    second = peer_values(2)
+    operator.post("/system-peers", json=peer_values(1, peer_name=second["peer_uuid"]))
+    made = operator.post("/system-peers", json=second).get_json()
+    assert operator.get(f"/system-peers/{second['peer_uuid']}").get_json() == made
 
 
 def test_a_name_may_be_of_any_script(operator: SiteClient) -> None:
