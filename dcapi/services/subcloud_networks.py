@@ -37,8 +37,8 @@ ADDRESS_KEYS = (
 
 OVERLAP = "Subnet overlaps with another configured subnet"
 NO_ADDRESS = "Invalid address - not a valid IP address"
-# Longer prefixes leave no room for the interface identifiers of RFC 4291.
-LONGEST_IPV6_PREFIX = 64
+# What is shorter spans many links, and a subcloud has one.
+SHORTEST_IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def subnet_of(values: Mapping[str, Any], key: str) -> Network:
         subnet = _network(_text(values, key))
     except ValueError as error:
         raise BadRequest(f"{key} invalid: Invalid subnet - not a valid IP subnet") from error
-    if subnet.version == 6 and subnet.prefixlen < LONGEST_IPV6_PREFIX:
-        raise BadRequest(f"{key} invalid: IPv6 minimum prefix length is {LONGEST_IPV6_PREFIX}")
+    if subnet.version == 6 and subnet.prefixlen < SHORTEST_IPV6_PREFIX:
+        raise BadRequest(f"{key} invalid: IPv6 minimum prefix length is {SHORTEST_IPV6_PREFIX}")
     if subnet.is_multicast or subnet.is_loopback or subnet.prefixlen == 0:
         raise BadRequest(f"{key} invalid: not a subnet for hosts")
     return subnet
