@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dcapi.parts import Parts
 from dcapi.settings import settings_from
 from tests.site_client import SiteClient
 
-ADMIN_PASSWORD = "Adm1n*of-the-tests"  # noqa: S105 (made up for the tests)
+ADMIN_PASSWORD = "Adm1n*of-the-tests"
 
 
 def site_settings(instance: Path, **more: Any) -> dict[str, Any]:
@@ -40,16 +41,23 @@ def prepared_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def app(prepared_instance: Path, tmp_path: Path) -> Iterator[Flask]:
-    """A site on SQLite; pytest-flask builds its ``client`` from it."""
-    instance = tmp_path / "instance"
-    shutil.copytree(prepared_instance, instance)
-    site = create_app(site_settings(instance))
+@contextmanager
+def make_site(prepared: Path, folder: Path, **more: Any) -> Iterator[Flask]:
+    """A site on SQLite in ``folder``; ``more`` are further settings."""
+    instance = folder / "instance"
+    shutil.copytree(prepared, instance)
+    site = create_app(site_settings(instance, **more))
     site.testing = True
     yield site
     with site.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture
+def app(prepared_instance: Path, tmp_path: Path) -> Iterator[Flask]:
+    """A site on SQLite; pytest-flask builds its ``client`` from it."""
+    with make_site(prepared_instance, tmp_path) as site:
+        yield site
 
 
 @pytest.fixture
