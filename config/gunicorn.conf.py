@@ -15,6 +15,8 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
+from gunicorn.util import parse_address
+
 import dcapi
 from dcapi.errors import SettingsError
 from dcapi.settings import Settings, from_environment
@@ -25,9 +27,18 @@ REQUESTS_END_SECONDS = 10
 
 def _settings() -> Settings:
     try:
-        return from_environment()
+        found = from_environment()
+        _check_address(found.BIND)
     except SettingsError as error:
         sys.exit(f"dcapi: {error}")
+    return found
+
+
+def _check_address(bind: str) -> None:
+    try:
+        parse_address(bind)
+    except (RuntimeError, ValueError) as error:
+        raise SettingsError(f"DCAPI_BIND={bind!r} is no address to listen on: {error}") from error
 
 
 settings = _settings()
@@ -83,7 +94,7 @@ def on_starting(_server: Any) -> None:
     """Make what a site has only once (folder, keys, tables, first user) before any worker looks for it."""
     try:
         dcapi.prepare(settings)
-    except SettingsError as error:
+    except (SettingsError, OSError) as error:
         sys.exit(f"dcapi: {error}")
 
 

@@ -7,7 +7,8 @@ import uuid
 from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from dcapi import migrations
 from dcapi.auth.users import prepare_identity
@@ -74,7 +75,7 @@ def _prepare_database(
     keys: list[str],
     keyring: MultiFernet,
 ) -> _Record:
-    engine = make_engine(uri, settings, keyring)
+    engine = _engine(uri, settings, keyring)
     try:
         if engine.dialect.name == "sqlite":
             with engine.connect() as connection:  # the journal's mode is no matter of a transaction
@@ -88,6 +89,17 @@ def _prepare_database(
         engine.dispose()
     _check_record(record, settings, keys)
     return record
+
+
+def _engine(uri: str, settings: Settings, keyring: MultiFernet) -> Engine:
+    try:
+        engine = make_engine(uri, settings, keyring)
+        engine.connect().close()
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise SettingsError(f"DCAPI_SQLALCHEMY_DATABASE_URI names no database of use: {error}") from error
+    except OperationalError as error:
+        raise SettingsError(f"the database cannot be opened: {error.orig}") from error
+    return engine
 
 
 def fingerprint(key: str) -> str:

@@ -74,6 +74,9 @@ def test_four_workers_serve_one_site(make_site: MakeSite) -> None:
         ({"SITE_UUID": "no-uuid"}, "DCAPI_SITE_UUID"),
         ({"SECRETS_KEYS": "short"}, "DCAPI_SECRETS_KEYS"),
         ({"SQLALCHEMY_DATABASE_URI": "nonsense"}, "DCAPI_SQLALCHEMY_DATABASE_URI"),
+        ({"SQLALCHEMY_DATABASE_URI": "oracle+none://x"}, "DCAPI_SQLALCHEMY_DATABASE_URI"),
+        ({"SQLALCHEMY_DATABASE_URI": "sqlite:////no/such/folder/x"}, "unable to open database"),
+        ({"INSTANCE_PATH": "/dev/null/instance"}, "/dev/null/instance"),
         ({"BIND": "nowhere:here"}, "DCAPI_BIND"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -122,15 +125,20 @@ def test_an_unmodified_keystone_client_logs_in_and_follows_the_catalogue(pair: P
     )
     with requests.Session() as connection:
         client = keystone_session.Session(auth=login, session=connection)
-        where: dict[str, Any] = {"service_type": "dcmanager", "interface": "public", "region_name": "SystemController"}
+        where = _public("dcmanager", "SystemController")
         assert client.get_endpoint(**where) == f"{pair.proxy.url}/v1.0"
         with pair.proxy.recording() as passed:
             assert client.get("/subclouds", endpoint_filter=where).json().keys() == {"subclouds"}
-            platform: dict[str, Any] = {"service_type": "platform", "interface": "public", "region_name": "RegionOne"}
-            isystems = client.get("/isystems", endpoint_filter=platform).json()["isystems"]
+            isystems = client.get("/isystems", endpoint_filter=_public("platform", "RegionOne")).json()[
+                "isystems"
+            ]
         assert isystems[0]["uuid"] == pair.b.uuid
         assert client.get_endpoint(service_type="identity", interface="public") == f"{pair.proxy.url}/v3"
     assert {"/v1.0/subclouds", "/v1/isystems"} <= {each.path for each in passed}
+
+
+def _public(service: str, region: str) -> dict[str, Any]:
+    return {"service_type": service, "interface": "public", "region_name": region}
 
 
 def test_the_directions_of_a_kept_lab_work_as_they_stand(pair: Pair) -> None:
