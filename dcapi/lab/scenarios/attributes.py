@@ -11,12 +11,14 @@ from dcapi.lab.operator import RefusedError
 from dcapi.lab.pair import Pair
 from dcapi.lab.shared_group import GROUPS, SharedGroup, shared_group
 
-# Field in the request, field in the answer, new value.
-NEW_VALUES = (
-    ("max-subcloud-rehoming", "max_subcloud_rehoming", 25),
-    ("group-state", "group_state", "disabled"),
-    ("peer-group-name", "peer_group_name", "ferries-of-the-belt"),
-)
+
+def _new_values(shared: SharedGroup) -> tuple[tuple[str, str, Any], ...]:
+    """Field in the request, field in the answer, new value."""
+    return (
+        ("max-subcloud-rehoming", "max_subcloud_rehoming", 25),
+        ("group-state", "group_state", "disabled"),
+        ("peer-group-name", "peer_group_name", f"{shared.name} of the belt"),
+    )
 
 
 def attributes_reach_the_peer(pair: Pair) -> None:
@@ -24,14 +26,14 @@ def attributes_reach_the_peer(pair: Pair) -> None:
     with pair.step("a group is in sync on both sites"):
         shared = shared_group(pair, "ferries", [pair.new_member("ferry")])
     id_at_b = shared.at_b()["id"]
-    for request_field, field, value in NEW_VALUES:
+    for request_field, field, value in _new_values(shared):
         with pair.step(f"{request_field} is changed: A accepts it, B shows it at once"):
             answer = pair.at_a.update(GROUPS, shared.id, {request_field: value})
             at_b = pair.at_b.one(GROUPS, id_at_b)
             seen = (answer[field], shared.at_a()[field], at_b[field])
             expect_equal(f"{field} in the answer, at A, at B", seen, (value, value, value))
     with pair.step("both sites are still in sync"):
-        shared.name = "ferries-of-the-belt"
+        shared.name = shared.at_a()["peer_group_name"]
         shared.expect_status("in-sync")
 
 
@@ -43,7 +45,7 @@ def attributes_are_refused_without_the_peer(pair: Pair) -> None:
     try:
         with pair.step("B goes down"):
             pair.take_b_down()
-        for request_field, _, value in NEW_VALUES:
+        for request_field, _, value in _new_values(shared):
             with pair.step(f"{request_field} is changed: refused with 403, A is unchanged"):
                 _expect_refused(shared, request_field, value)
                 expect_equal("the group at A", shared.at_a(), before)
