@@ -103,7 +103,7 @@ class PeerServer:
         self.seen: list[Seen] = []
         self.logins = 0
         self.released = threading.Event()
-        self._reads_no_more = threading.Event()
+        self._pause = 0.0
         self.catalogue: Any = None
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -125,9 +125,9 @@ class PeerServer:
         with self._lock:
             return [f"{seen.method} {seen.path}" for seen in self.seen]
 
-    def stop_reading(self) -> None:
-        """From now on read no more than the head of a request, and say nothing."""
-        self._reads_no_more.set()
+    def read_later(self, seconds: float) -> None:
+        """From now on wait between the head of a request and its body."""
+        self._pause = seconds
 
     def connections(self) -> int:
         """Connections that were made to it so far."""
@@ -184,8 +184,7 @@ class PeerServer:
         while (line := reader.readline().strip()) != b"":
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
-        if self._reads_no_more.is_set():
-            self.released.wait(10)
+        if self._pause and self.released.wait(self._pause):
             return False
         body = reader.read(int(headers.get("content-length", "0")))
         seen = Seen(first[0].decode(), first[1].decode(), headers, body)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
-from dcapi.peers.errors import PeerError, PeerUnavailable
-from tests.integration.peers.conftest import address_of
+from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
+from tests.integration.peers.conftest import HASTY, address_of
 from tests.integration.peers.servers import (
     PeerServer,
     answer,
@@ -78,6 +79,17 @@ def test_a_peer_that_does_not_read_is_given_up(server: PeerServer, hasty: PeerCl
         big = {"peer-group-name": "x" * 8 * 1024 * 1024}
         failure = unavailable(lambda: hasty.create_group(big))
         assert failure.maybe_sent
+
+
+def test_a_peer_that_is_slow_to_read_has_more_than_the_time_to_connect(server: PeerServer) -> None:
+    peers = Peers(replace(HASTY, PEER_READ_TIMEOUT=20.0))
+    client = peers.client(address_of(server.endpoint))
+    server.answers[GROUPS] = answer({"subcloud_peer_groups": []})
+    client.groups()
+    server.read_later(2 * HASTY.PEER_CONNECT_TIMEOUT)
+    with pytest.raises(PeerRefused, match="answered 404"):
+        client.create_group({"peer-group-name": "x" * 8 * 1024 * 1024})
+    peers.close()
 
 
 def test_a_tls_handshake_that_hangs_is_given_up(hasty_peers: Peers) -> None:

@@ -127,6 +127,7 @@ BOMB = gzip.compress(b" " * 50_000_000)
 TOO_LONG = {
     "ten megabytes": answer(raw=b" " * 10_500_000),
     "no end": endless,
+    "headers": send(b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"x" * 60_000 + b"\r\n") * 90 + b"\r\n{}"),
     "gzip bomb": answer(raw=BOMB, headers={"Content-Encoding": "gzip"}),
 }
 

@@ -6,6 +6,7 @@ import copy
 import http.client
 import socket
 import ssl
+import time
 
 import pytest
 import requests
@@ -106,6 +107,22 @@ def test_a_request_is_tried_again_only_when_a_kept_connection_was_closed(
     error: PeerError, attempt: int, method: str, again: bool
 ) -> None:
     assert (pause_before_retry(error, attempt, method) is not None) is again
+
+
+def test_an_exchange_hands_out_what_is_left_of_its_time_and_no_more() -> None:
+    young, old = Exchange(LIMITS), Exchange(LIMITS, started=time.monotonic() - 34.0)
+    assert young.left(30.0) == 30.0
+    assert 0 < old.left(30.0) <= 1.0
+    with pytest.raises(TimeoutError):
+        Exchange(LIMITS, started=time.monotonic() - 35.0).left(30.0)
+
+
+def test_an_exchange_counts_what_comes_in_up_to_its_limit() -> None:
+    state = Exchange(LIMITS)
+    state.count(1000)
+    assert not state.ended
+    with pytest.raises(AnswerTooLong):
+        state.count(1)
 
 
 def test_a_copy_of_an_error_says_the_same() -> None:
