@@ -7,6 +7,7 @@ thread does not survive a fork, so the application is never preloaded) and are d
 
 from __future__ import annotations
 
+import gc
 import math
 import signal
 import sys
@@ -100,6 +101,9 @@ def on_starting(_server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Start the background work of a worker, which has loaded its application."""
+    # What is loaded by now stays: to look through it for garbage would hold up a request every now and then.
+    gc.collect()
+    gc.freeze()
     dcapi.start(worker.wsgi)
     worker.draining = Draining(worker)
     worker.draining.begin()

@@ -1,4 +1,5 @@
-"""Subclouds in the form of the wire. Lists are built from column tuples: a thousand rows make no objects.
+"""Subclouds in the form of the wire. Lists are built from column tuples: a thousand rows make no objects, and
+their statements name columns of the tables, because those of classes take the way through the ORM's loader.
 
 The secrets of a row are in a column of their own, which the big list does not even read.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from functools import cache
 from typing import Any
 
 import orjson
@@ -54,7 +56,8 @@ FIELDS: tuple[tuple[str, InstrumentedAttribute[Any]], ...] = (
     ("rehome_data", Subcloud.rehome_data),
 )
 KEYS = tuple(key for key, _ in FIELDS)
-COLUMNS = tuple(column for _, column in FIELDS)
+TABLE = Subcloud.__table__.c
+COLUMNS = tuple(TABLE[column.key] for _, column in FIELDS)
 ATTRIBUTES = tuple((key, column.key) for key, column in FIELDS)
 
 # The texts of an answer that hold JSON whose passwords are kept apart.
@@ -90,11 +93,11 @@ def detail_answer(session: Session, row: Subcloud, *, with_secrets: bool = False
 def list_subclouds(session: Session) -> list[Answer]:
     """All subclouds with their endpoint statuses and what these have in common; without secrets."""
     endpoints = _endpoints_by_subcloud(session)
-    none: tuple[list[Answer], str] = ([], EndpointSync.UNKNOWN.value)
     answers = []
-    for row in session.execute(select(*COLUMNS).order_by(Subcloud.id)).all():
+    for row in session.execute(select(*COLUMNS).order_by(TABLE.id)).all():
         answer: Answer = dict(zip(KEYS, row, strict=True))
-        answer["endpoint_sync_status"], answer["sync_status"] = endpoints.get(row[0], none)
+        answer["endpoint_sync_status"] = of_this = endpoints.get(row[0], [])
+        answer["sync_status"] = common_status({endpoint["sync_status"] for endpoint in of_this})
         answers.append(answer)
     return answers
 
@@ -128,29 +131,15 @@ def _with_secrets(answer: Answer, secrets: Any) -> Answer:
     return answer
 
 
-def _endpoints_by_subcloud(session: Session) -> dict[int, tuple[list[Answer], str]]:
-    """Endpoint statuses and their common value for each subcloud.
-
-    Most subclouds of a site are in the same condition, so equal lists are one list.
-    """
-    query = select(
-        SubcloudEndpoint.subcloud_id, SubcloudEndpoint.endpoint_type, SubcloudEndpoint.sync_status
-    ).order_by(SubcloudEndpoint.id)
-    statuses: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+def _endpoints_by_subcloud(session: Session) -> dict[int, list[Answer]]:
+    """Endpoint statuses of each subcloud; there are few different ones, so equal ones are one dict."""
+    table = SubcloudEndpoint.__table__.c
+    query = select(table.subcloud_id, table.endpoint_type, table.sync_status).order_by(table.id)
+    made = cache(_endpoint)
+    endpoints: defaultdict[int, list[Answer]] = defaultdict(list)
     for subcloud_id, kind, status in session.execute(query).all():
-        statuses[subcloud_id].append((kind, status))
-    shared: dict[tuple[tuple[str, str], ...], tuple[list[Answer], str]] = {}
-    return {subcloud_id: _shared_statuses(shared, tuple(pairs)) for subcloud_id, pairs in statuses.items()}
-
-
-def _shared_statuses(
-    shared: dict[tuple[tuple[str, str], ...], tuple[list[Answer], str]], pairs: tuple[tuple[str, str], ...]
-) -> tuple[list[Answer], str]:
-    found = shared.get(pairs)
-    if found is None:
-        listed = [_endpoint(kind, status) for kind, status in pairs]
-        found = shared[pairs] = (listed, common_status({status for _, status in pairs}))
-    return found
+        endpoints[subcloud_id].append(made(kind, status))
+    return endpoints
 
 
 def common_status(statuses: set[str]) -> str:
