@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import Conflict
 
+TOO_MANY_CALLS = "Too many requests wait for a peer site now, please try again"
 RACE_LOST = "Another request changed the same thing at the same time, please try again"
 
 
