@@ -15,6 +15,8 @@ from dcapi.auth.guard import embedded_identity
 from dcapi.auth.policy import ROLES
 from dcapi.auth.users import ADMIN, LONGEST_PASSWORD, Users
 from dcapi.errors import DcapiError, SettingsError
+from dcapi.models.states import Availability
+from dcapi.services import subclouds
 
 dcapi_group = AppGroup("dcapi", help="Look after this site.")
 user_group = AppGroup("user", help="Users of the embedded identity service.")
@@ -76,6 +78,21 @@ def delete_user(name: str) -> None:
     click.echo(f"deleted user {name}")
     if name == ADMIN and parts().settings.ADMIN_PASSWORD:
         click.echo(f"DCAPI_ADMIN_PASSWORD is set: the next start makes {name} anew", err=True)
+
+
+@dcapi_group.command("simulate")
+@click.argument("name")
+@click.option(
+    "--availability",
+    type=click.Choice([word.value for word in Availability]),
+    required=True,
+    help="Whether the subcloud is on the air.",
+)
+def simulate(name: str, availability: str) -> None:
+    """Take the simulated subcloud NAME off the air, or put it on again."""
+    with _errors_told(), parts().unit_of_work() as session:
+        subclouds.simulate(session, parts(), name, availability)
+    click.echo(f"subcloud {name} is {availability}")
 
 
 def _users() -> Users:
