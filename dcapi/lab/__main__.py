@@ -63,6 +63,7 @@ def _run(folder: Path, report: Report, *, keep: bool) -> int:
             report.line(directions(pair))
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
+            report.line("\nEnding both sites.")
     return FAILED if report.failed else PASSED
 
 

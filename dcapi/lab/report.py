@@ -96,7 +96,8 @@ class TerminalReport(Report):
         self._console = console
 
     def line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False)
+        # Soft: a line that is to be copied is not cut at the width of the terminal.
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def begin_scenario(self, title: str) -> None:
         self._console.print(f"\n[bold]{escape(title)}[/bold]", highlight=False)
@@ -109,9 +110,11 @@ class TerminalReport(Report):
     def show_step(self, result: Result) -> None:
         mark = "[red]✗[/red]" if result.error else "[green]✓[/green]"
         shown = f"  {mark} [dim]{result.seconds:7.2f} s[/dim]  {escape(result.title)}"
-        self._console.print(shown, highlight=False)
+        self._console.print(shown, highlight=False, soft_wrap=True)
         if result.error is not None:
-            self._console.print(_indented(result.error), style="red", markup=False, highlight=False)
+            self._console.print(
+                _indented(result.error), style="red", markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def report_for(file: TextIO) -> Report:

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from dcapi.lab.faults import Delay, Hold
+from dcapi.lab.members import member
+from dcapi.lab.operator import Operator
 from dcapi.lab.pair import Pair
 from dcapi.lab.scenarios.race import CREATION
-from dcapi.lab.shared_group import GROUPS, SharedGroup, associate
+from dcapi.lab.shared_group import ASSOCIATIONS, GROUPS, SharedGroup, associate
 from dcapi.lab.site import LabSite
-from tests.e2e.conftest import MakePair
+from dcapi.lab.waiting import wait_until
+from tests.e2e.conftest import MakePair, MakeSite
 
 MEMBERS = 5
 # A lease that runs out soon: the next process may then go on with what a dead one left.
@@ -84,6 +88,60 @@ def test_a_client_that_waits_is_answered_when_its_site_is_asked_to_end(make_pair
         assert pair.a.stop() in (0, None)
     pair.a.start()
     _expect_in_sync_unasked(shared)
+
+
+def test_a_deletion_cut_off_by_a_kill_is_finished_after_a_restart(make_pair: MakePair) -> None:
+    pair = make_pair(SHORT_LEASE)
+    shared = associate(pair, _group_with_members(pair))
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pair.proxy.add(Hold("DELETE", r"/v1\.0/subclouds/.*", skip=1)) as hold,
+    ):
+        deletion = pool.submit(pair.at_a.twin().delete, ASSOCIATIONS, shared.association_id)
+        hold.wait_taken()
+        pair.a.kill()
+        assert isinstance(deletion.exception(10), requests.ConnectionError)
+    pair.a.start()
+    wait_until("A to finish the deletion", lambda: pair.at_a.listed(ASSOCIATIONS) == [], within=40)
+    assert pair.at_b.listed(ASSOCIATIONS) == []
+    assert pair.at_b.listed(GROUPS) == []
+    assert pair.at_b.listed("subclouds") == []
+    assert len(shared.members_at_a()) == MEMBERS
+
+
+def test_an_attribute_change_cut_off_by_a_kill_is_seen_and_a_sync_restores_what_is_true(
+    make_pair: MakePair,
+) -> None:
+    pair = make_pair(SHORT_LEASE)
+    shared = associate(pair, _group_with_members(pair))
+    path = r"/v1\.0/subcloud-peer-groups/.*"
+    with ThreadPoolExecutor(1) as pool, pair.proxy.add(Hold("PATCH", path, on_answer=True)) as hold:
+        change = pool.submit(pair.at_a.twin().update, GROUPS, shared.id, {"max-subcloud-rehoming": 77})
+        hold.wait_taken()
+        wait_until("B to take the change", lambda: shared.at_b()["max_subcloud_rehoming"] == 77)
+        pair.a.kill()
+        assert isinstance(change.exception(10), requests.ConnectionError)
+    pair.a.start()
+    shared.expect_status("out-of-sync", within=40)
+    assert shared.at_a()["max_subcloud_rehoming"] == 10
+    shared.sync()
+    assert shared.at_b()["max_subcloud_rehoming"] == 10
+
+
+def test_a_deployment_cut_off_by_a_kill_goes_on_after_a_restart(make_site: MakeSite) -> None:
+    site = make_site({"DEPLOY_PHASE_SECONDS": "0.5", "RECONCILE_SECONDS": "0.5"})
+    site.start()
+    with Operator(site.url, site.admin_password) as operator:
+        added = operator.add_subcloud(member(0, install=True).creation())
+
+        def status() -> str:
+            return str(operator.one("subclouds", added["id"])["deploy-status"])
+
+        wait_until("the deployment to be under way", lambda: status() == "installing")
+        site.kill()
+        site.start()
+        wait_until("the deployment to be complete", lambda: status() == "complete")
+        assert operator.one("subclouds", added["id"])["availability-status"] == "online"
 
 
 def _group_with_members(pair: Pair) -> dict[str, object]:
