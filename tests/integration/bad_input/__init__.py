@@ -1,0 +1,1 @@
+"""A table of malformed requests, each beside a well-formed twin."""
