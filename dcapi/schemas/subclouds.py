@@ -258,12 +258,14 @@ class _Documents:
         return None if content in (None, "") else load_yaml(content, name, max_length=self._limit)
 
     def text(self, name: str) -> str | None:
-        """A document as it is, of whatever form; None when it was not given."""
+        """A document that must be a file, as it is, of whatever form; None when it was not given."""
         content = self._parts.get(name)
         if not content:
             return None
+        if not isinstance(content, bytes):
+            raise BadRequest(f"Invalid {name}: must be a file")
         try:
-            text = content.decode() if isinstance(content, bytes) else str(content)
+            text = content.decode()
         except UnicodeDecodeError as error:
             raise BadRequest(f"Invalid {name}: not UTF-8 text") from error
         if "\0" in text or len(text) > self._limit:

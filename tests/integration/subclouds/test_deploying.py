@@ -50,7 +50,7 @@ def test_a_deployment_shows_every_status_on_its_way(fleet: Fleet) -> None:
         fleet,
         install_values=install_values(),
         bmc_password=PASSWORD,
-        deploy_config="kind: Host\n---\nkind: B",
+        deploy_config=b"kind: Host\n---\nkind: B",
     )
     assert seen == [
         "pre-deploy",
@@ -78,7 +78,7 @@ def test_a_phase_that_fails_ends_the_deployment_with_its_reason(fleet: Fleet, ph
     parts: dict[str, Any] = {
         "install_values": install_values(),
         "bmc_password": PASSWORD,
-        "deploy_config": "a: 1",
+        "deploy_config": b"a: 1",
     }
     done(fleet.operator.post("/subclouds", **new_form(**parts)))
     for _ in range(12):
