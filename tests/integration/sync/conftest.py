@@ -104,8 +104,8 @@ class Site:
 
     def standing(self) -> tuple[str, str | None]:
         """The status here, and what the peer was told last (None: there is no association there)."""
-        shown = next(iter(self.there.associations.values()), None)
-        return self.association()["sync-status"], shown and shown["sync-status"]
+        shown: dict[str, Any] = next(iter(self.there.associations.values()), {})
+        return self.association()["sync-status"], shown.get("sync-status")
 
     def row(self) -> PeerGroupAssociation:
         with self.parts.unit_of_work() as session:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
@@ -145,7 +147,11 @@ def test_a_change_during_a_run_leaves_the_association_out_of_sync(site: Site) ->
 def test_a_sync_asked_for_during_a_run_is_served_by_another_run(site: Site) -> None:
     site.add_member("edge-1")
     site.associate()
-    site.peer.do(lambda: site.ask_for_sync() and None, on="add_secondary", after=True)
+
+    def ask_again() -> None:
+        site.ask_for_sync()
+
+    site.peer.do(ask_again, on="add_secondary", after=True)
     site.run_jobs()
     assert site.standing() == ("in-sync", "in-sync")
     assert site.peer.count["system_uuid"] == 2
@@ -187,8 +193,8 @@ def test_a_peer_that_was_changed_in_between_is_forgotten(site: Site, field: str,
     "group",
     [{"leader": "99999999-2222-4333-8444-555555555555"}, {"migration_status": "migrating"}],
 )
-def test_a_run_gives_way_to_a_peer_that_took_over(site: Site, group: dict[str, str]) -> None:
-    values = {"leader": site.parts.site.uuid, **group}
+def test_a_run_gives_way_to_a_peer_that_took_over(site: Site, group: dict[str, Any]) -> None:
+    values: dict[str, Any] = {"leader": site.parts.site.uuid, **group}
     site.there.put_group("trains", **values)
     before = site.there.digest()
     site.add_member("edge-1")
