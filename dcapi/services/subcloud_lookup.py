@@ -103,24 +103,23 @@ def group_facts(session: Session, site: Site, group_ids: set[int]) -> dict[int, 
     """What the rules look at of some peer groups, whose rows are locked in the order of their ids."""
     if not group_ids:
         return {}
+    group = SubcloudPeerGroup
     query = (
-        select(SubcloudPeerGroup)
-        .where(SubcloudPeerGroup.id.in_(group_ids))
-        .order_by(SubcloudPeerGroup.id)
+        select(group.id, group.group_priority, group.system_leader_id)
+        .where(group.id.in_(group_ids))
+        .order_by(group.id)
         .with_for_update()
-        .execution_options(populate_existing=True)
     )
-    return {group.id: _facts(session, site, group) for group in session.scalars(query)}
-
-
-def _facts(session: Session, site: Site, group: SubcloudPeerGroup) -> GroupFacts:
-    return GroupFacts(
-        id=group.id,
-        priority=group.group_priority,
-        led_here=group.system_leader_id == site.uuid,
-        # No rule asks for the peers of a group that is at home here.
-        peer_states=frozenset() if group.is_primary else _peer_states(session, group.id),
-    )
+    return {
+        group_id: GroupFacts(
+            id=group_id,
+            priority=priority,
+            led_here=leader == site.uuid,
+            # No rule asks for the peers of a group that is at home here.
+            peer_states=_peer_states(session, group_id) if priority > 0 else frozenset(),
+        )
+        for group_id, priority, leader in session.execute(query)
+    }
 
 
 def _peer_states(session: Session, group_id: int) -> frozenset[str]:
