@@ -49,7 +49,7 @@ bench: install ## measure lists and member updates against their limits
 	exec $(BIN)/python -m tests.bench
 
 docs: install ## write the generated parts of docs/ anew
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 clean: ## remove .venv and caches; data in instance/ stays
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,268 @@
+"""``python -m docs.generate``: writes the generated parts of the documents anew.
+
+A generated part stands between two marker lines; the text around it is written by hand. Each renderer reads
+what the program itself goes by, so that a document cannot say something else.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+
+from config.default import Settings
+from dcapi.api import BLUEPRINTS
+from dcapi.auth.policy import ROLES, RULES, Access, access_of, with_implied
+from dcapi.settings import CHOICES, KINDS, LIMITS, PREFIX
+from dcapi.sync.status import FAILED_AS_BEFORE, STATUSES, TABLE, Event, Standing
+
+DOCS = Path(__file__).resolve().parent
+SETTINGS_SOURCE = DOCS.parent / "config" / "default.py"
+
+# A heading above a group of settings: "-- The site --".
+GROUP = re.compile(r"-- (?P<title>.+) --")
+
+# A cell of the status table that says: this event cannot occur in this status.
+NEVER = "\N{EN DASH}"
+
+# Methods that Flask adds to a route by itself.
+UNNAMED_METHODS = {"HEAD", "OPTIONS"}
+
+
+class NoMarkerError(Exception):
+    """A document lacks the marker lines of a part that belongs into it."""
+
+
+# -- Settings --
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as its source describes it."""
+
+    group: str
+    name: str
+    default: object
+    comment: str
+
+
+def read_settings(source: str) -> list[Setting]:
+    """The settings in the text of config/default.py, each with the comment and the heading above it."""
+    lines = source.splitlines()
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    found: list[Setting] = []
+    group, end = "", 0
+    for name, first, last in _assignments(source):
+        comments = [line.strip().lstrip("# ") for line in lines[end : first - 1] if "#" in line]
+        headings = [match["title"] for match in map(GROUP.fullmatch, comments) if match]
+        group = headings[-1] if headings else group
+        said = " ".join(comment for comment in comments if not GROUP.fullmatch(comment))
+        found.append(Setting(group, name, defaults[name], said))
+        end = last
+    return found
+
+
+def _assignments(source: str) -> Iterable[tuple[str, int, int]]:
+    """Name, first and last line of each annotated assignment in the class of the settings."""
+    settings = next(
+        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Settings"
+    )
+    for node in settings.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, node.lineno, node.end_lineno or node.lineno
+
+
+def settings_tables() -> str:
+    """A table for each group of settings."""
+    settings = read_settings(SETTINGS_SOURCE.read_text())
+    titles = dict.fromkeys(setting.group for setting in settings)
+    return "\n\n".join(
+        f"## {title}\n\n" + _settings_table([setting for setting in settings if setting.group == title])
+        for title in titles
+    )
+
+
+def _settings_table(settings: Iterable[Setting]) -> str:
+    rows = [
+        (
+            f"`{setting.name}`",
+            f"`{PREFIX}{setting.name}`",
+            _shown_default(setting.default),
+            _accepted(setting),
+            setting.comment,
+        )
+        for setting in settings
+    ]
+    return table(("Setting", "Environment variable", "Default", "Takes", "What it is"), rows)
+
+
+def _shown_default(default: object) -> str:
+    if default == "":
+        return "(empty)"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _accepted(setting: Setting) -> str:
+    if setting.name in CHOICES:
+        return ", ".join(f"`{word}`" for word in CHOICES[setting.name])
+    kind = KINDS[type(setting.default)]
+    for name, lowest, highest in LIMITS:
+        if name == setting.name:
+            return f"{kind.removesuffix(' of at least 0')} from {lowest} to {highest}"
+    return kind
+
+
+# -- The status table --
+
+
+def status_table() -> str:
+    """What each event does to each status."""
+    rows = [
+        (event.value, f"`{short_name(event)}`", *(_cell(standing) for standing in TABLE[event]))
+        for event in TABLE
+    ]
+    return table(("Event", "Short name", *STATUSES), rows)
+
+
+def short_name(event: Event) -> str:
+    return event.name.lower()
+
+
+def _cell(standing: Standing | None) -> str:
+    if standing is None:
+        return NEVER
+    if standing is FAILED_AS_BEFORE:
+        return f"{standing.status} (as before)"
+    return f"{standing.status} ({standing.cause})" if standing.cause else standing.status.value
+
+
+def status_diagram() -> str:
+    """The moves between statuses as a mermaid diagram; what leads from all of them to one is drawn once."""
+    lines = [f'    state "{status}" as {_node(status)}' for status in STATUSES]
+    lines.append('    state "any status" as any')
+    lines.append(f"    [*] --> {_node(STATUSES[0])}: created")
+    for (source, target), events in _moves().items():
+        lines.append(f"    {source} --> {target}: {'<br/>'.join(map(short_name, events))}")
+    return "```mermaid\nstateDiagram-v2\n" + "\n".join(lines) + "\n```"
+
+
+def _moves() -> dict[tuple[str, str], list[Event]]:
+    moves: dict[tuple[str, str], list[Event]] = {}
+    for event, outcomes in TABLE.items():
+        targets = {standing.status if standing else None for standing in outcomes}
+        for source, standing in zip(STATUSES, outcomes, strict=True):
+            if standing is None or (source == standing.status and len(targets) > 1):
+                continue
+            before = "any" if len(targets) == 1 else _node(source)
+            events = moves.setdefault((before, _node(standing.status)), [])
+            if event not in events:
+                events.append(event)
+    return moves
+
+
+def _node(status: str) -> str:
+    return status.replace("-", "_")
+
+
+# -- Routes and rights --
+
+
+def route_table() -> str:
+    """Every call with the rule that lets callers in."""
+    app = Flask("dcapi", static_folder=None)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    rows = []
+    for route in sorted(app.url_map.iter_rules(), key=lambda route: route.rule):
+        for method in sorted((route.methods or set()) - UNNAMED_METHODS):
+            access = access_of(app.view_functions[route.endpoint], method)
+            rows.append((method, f"`{_path(route.rule)}`", _who(access)))
+    return table(("Method", "Path", "Who may call it"), rows)
+
+
+def _path(rule: str) -> str:
+    """The path with its variables in braces, and the words that a variable can be."""
+    rule = re.sub(r"<any\((.*?)\):\w+>", lambda found: found[1].replace(", ", "\\|"), rule)
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
+def _who(access: Access | None) -> str:
+    if access is None:
+        return "nobody"
+    if access.public:
+        return "everyone"
+    return " or ".join(f"`{rule}`" for rule in access.rules) or "every valid token"
+
+
+def rule_table() -> str:
+    """Every rule with the roles that it lets through."""
+    rows = [
+        (f"`{rule}`", ", ".join(_shown_role(role, roles) for role in ROLES if with_implied([role]) & roles))
+        for rule, roles in RULES.items()
+    ]
+    return table(("Rule", "Roles"), rows)
+
+
+def _shown_role(role: str, named: frozenset[str]) -> str:
+    return f"`{role}`" if role in named else f"`{role}` (by implication)"
+
+
+# -- Documents --
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+Renderer = Callable[[], str]
+
+# Document → the parts between its markers.
+PARTS: dict[str, dict[str, Renderer]] = {
+    "architecture.md": {"status table": status_table, "status diagram": status_diagram},
+    "settings.md": {"settings": settings_tables},
+    "usage.md": {"routes": route_table, "rules": rule_table},
+}
+
+
+def begin_marker(part: str) -> str:
+    return f"<!-- begin {part}: generated by `make docs` -->"
+
+
+def end_marker(part: str) -> str:
+    return f"<!-- end {part} -->"
+
+
+def refreshed(text: str, parts: dict[str, Renderer]) -> str:
+    """The document with its generated parts anew; raises NoMarkerError."""
+    for part, render in parts.items():
+        begin, end = begin_marker(part), end_marker(part)
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise NoMarkerError(f"the markers of {part!r} are not there exactly once")
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{render()}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def stale() -> dict[Path, str]:
+    """The documents that say something else than the program, each with the text that it should have."""
+    texts = {DOCS / name: refreshed((DOCS / name).read_text(), parts) for name, parts in PARTS.items()}
+    return {path: text for path, text in texts.items() if path.read_text() != text}
+
+
+def main() -> None:
+    """Write what is stale, and name it."""
+    for path, text in stale().items():
+        path.write_text(text)
+        sys.stdout.write(f"wrote {path.relative_to(DOCS.parent)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The pages of the documentation, and what stands in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCS = ROOT / "docs"
+
+PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+
+FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
+
+
+def read(page: Path) -> str:
+    return page.read_text()
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return FENCE.sub("", read(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of this page ends in."""
+    return {
+        NOT_IN_ANCHOR.sub("", heading.lower()).replace(" ", "-") for heading in HEADING.findall(prose(page))
+    }
