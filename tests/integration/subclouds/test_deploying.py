@@ -16,10 +16,12 @@ from sqlalchemy import select, update
 from dcapi import create_app
 from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
+from dcapi.deploy.port import Phase, StepState, Target
 from dcapi.deploy.simulated import SimulatedDeployer, failures_of
-from dcapi.jobs.hold import take_hold
+from dcapi.jobs.hold import LeaseLost, take_hold
 from dcapi.jobs.inline import InlineJobs
 from dcapi.models import Operation
+from dcapi.models.lease import Lease
 from dcapi.parts import Parts
 from dcapi.services import deployment
 from dcapi.sync.reconcile import Due
@@ -175,13 +177,41 @@ def test_a_step_that_somebody_else_makes_is_left_to_them(fleet: Fleet) -> None:
 def test_a_subcloud_that_is_deleted_during_a_step_stays_deleted(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
 
-    class Deleting(SimulatedDeployer):
-        def begin(self, phase: Any, target: Any) -> Any:
-            done(fleet.operator.delete("/subclouds/1"))
-            return super().begin(phase, target)
-
-    deployment.step(replace(fleet.parts, deployer=Deleting(0)), 1)
+    deployer = Interrupted(lambda: done(fleet.operator.delete("/subclouds/1")))
+    deployment.step(replace(fleet.parts, deployer=deployer), 1)
     assert fleet.operator.get("/subclouds").json == {"subclouds": []}
+
+
+class Interrupted(SimulatedDeployer):
+    """Something else happens while the deployer is at work."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__(0)
+        self.happens = happens
+
+    def begin(self, phase: Phase, target: Target) -> StepState:
+        self.happens()
+        return super().begin(phase, target)
+
+
+def test_a_status_that_changed_during_a_step_is_left_as_it_is(fleet: Fleet) -> None:
+    done(fleet.operator.post("/subclouds", **new_form()))
+    deployer = Interrupted(lambda: fleet.set_subcloud(1, deploy_status="create-failed"))
+    deployment.step(replace(fleet.parts, deployer=deployer), 1)
+    assert fleet.show(1)["deploy-status"] == "create-failed"
+
+
+def test_a_step_that_lost_its_lease_writes_nothing(fleet: Fleet) -> None:
+    done(fleet.operator.post("/subclouds", **new_form()))
+
+    def lose_the_lease() -> None:
+        with fleet.parts.unit_of_work() as session:
+            session.execute(update(Lease).values(epoch=Lease.epoch + 1, owner="somebody else"))
+            session.commit()
+
+    with pytest.raises(LeaseLost):
+        deployment.step(replace(fleet.parts, deployer=Interrupted(lose_the_lease)), 1)
+    assert fleet.show(1)["deploy-status"] == "pre-deploy"
 
 
 @pytest.fixture
