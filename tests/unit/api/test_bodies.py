@@ -173,6 +173,7 @@ class TestContentType:
         ('foo="a, wait=3"; bar, wait=10; x=y', 10.0),
         ("wait=0", 0.0),
         ("wait=007", 7.0),
+        ("wait=0000000000007", 7.0),
         ("wait=61", 60.0),
         ("wait=" + "9" * 5000, 60.0),
         ("wait=5, wait=10", 5.0),
