@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from flask import Request, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_list_header, parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
@@ -50,9 +51,16 @@ def json_object(content: bytes) -> dict[str, Any]:
 
 def _raw_body(source: Request) -> bytes:
     try:
-        return source.get_data(cache=False)
-    except RequestEntityTooLarge as error:
-        raise ContentTooLarge("The body is larger than this service takes") from error
+        content = source.get_data(cache=False)
+        # Of a body that announces no length the stream gives as much as is taken, and no more.
+        cut = source.content_length is None and len(content) == source.max_content_length
+        if not (cut and source.environ["wsgi.input"].read(1)):
+            return content
+    except RequestEntityTooLarge:
+        pass
+    except ParseException as error:  # of the server, which takes chunks apart while they are read
+        raise BadRequest("The body is not framed as HTTP asks for") from error
+    raise ContentTooLarge("The body is larger than this service takes")
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
+from typing import Any
 
 import pytest
+from flask import Flask
+from gunicorn.http.errors import InvalidChunkSize
+from werkzeug.exceptions import ClientDisconnected
 
-from dcapi.api.bodies import MAX_PARTS, Form, boundary_of, json_object, read_form, wait_of
+from dcapi.api.bodies import MAX_PARTS, Form, boundary_of, json_body, json_object, read_form, wait_of
 from dcapi.errors import BadRequest, ContentTooLarge, DcapiError
 
 LIMIT = 100
@@ -58,6 +63,49 @@ class TestJson:
     def test_an_empty_object_is_no_body(self) -> None:
         with pytest.raises(BadRequest, match=r"^Body required$"):
             json_object(b"{}")
+
+
+class _BrokenFraming:
+    """What the server gives a request whose chunks are none."""
+
+    def read(self, _size: int = -1) -> bytes:
+        raise InvalidChunkSize(b"zz")
+
+
+class TestLength:
+    @pytest.fixture
+    def app(self) -> Flask:
+        app = Flask(__name__)
+        app.config["MAX_CONTENT_LENGTH"] = LIMIT
+        return app
+
+    def _chunked(self, app: Flask, stream: Any) -> Any:
+        """A request that announces no length."""
+        return app.test_request_context(
+            method="POST", environ_overrides={"wsgi.input": stream, "wsgi.input_terminated": True}
+        )
+
+    def test_a_body_that_announces_more_than_the_limit_is_too_large(self, app: Flask) -> None:
+        with app.test_request_context(method="POST", data=b" " * (LIMIT + 1)), pytest.raises(ContentTooLarge):
+            json_body()
+
+    def test_a_body_without_a_length_is_taken_up_to_the_limit(self, app: Flask) -> None:
+        content = b'{"a": 1}'.ljust(LIMIT)
+        with self._chunked(app, io.BytesIO(content)):
+            assert json_body() == {"a": 1}
+        with self._chunked(app, io.BytesIO(content + b" ")), pytest.raises(ContentTooLarge):
+            json_body()
+
+    def test_a_body_that_breaks_off_is_the_caller_s_fault(self, app: Flask) -> None:
+        short = app.test_request_context(
+            method="POST", environ_overrides={"wsgi.input": io.BytesIO(b"{"), "CONTENT_LENGTH": "50"}
+        )
+        with short, pytest.raises(ClientDisconnected):
+            json_body()
+
+    def test_chunks_that_are_none_are_the_caller_s_fault(self, app: Flask) -> None:
+        with self._chunked(app, _BrokenFraming()), pytest.raises(BadRequest, match="not framed"):
+            json_body()
 
 
 class TestForm:
