@@ -7,7 +7,7 @@ from typing import Any
 
 from dcapi.models.states import Migration
 from dcapi.parts import Site
-from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, SYSTEM_PEER, PeerRefused
+from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, SYSTEM_PEER, PeerError, PeerRefused
 from dcapi.peers.port import PeerPort
 from dcapi.sync.snapshot import Target
 
@@ -39,19 +39,17 @@ def check_identity(client: PeerPort, target: Target) -> None:
         )
 
 
-def find_own_peer_id(client: PeerPort, site: Site, target: Target) -> int:
-    """The id of the system peer there that stands for this site; raises CannotSync when there is none."""
+def find_own_peer_id(client: PeerPort, site: Site) -> int | None:
+    """The id of the system peer there that stands for this site; None when there is none."""
     try:
         return int(client.system_peer(site.uuid)["id"])
     except PeerRefused as error:
         if not error.not_found(SYSTEM_PEER):
             raise
-        raise CannotSync(
-            f"Peer {target.peer.name} does not know this site: create a system peer for {site.uuid} there."
-        ) from error
+        return None
 
 
-def find_group(client: PeerPort, target: Target) -> dict[str, Any] | None:
+def find_group(client: PeerPort, site: Site, target: Target) -> dict[str, Any] | None:
     """The copy there: by the id of last time, else by name; None when there is none."""
     known = _group_by_id(client, target.remote_group_id)
     if known is not None and _is_copy(known, target):
@@ -59,18 +57,22 @@ def find_group(client: PeerPort, target: Target) -> dict[str, Any] | None:
     for group in client.groups():
         if group["peer_group_name"] == target.group.name:
             return group
-    return known if known is not None and _was_renamed(client, known, target) else None
+    return known if known is not None and _was_renamed(client, site, known, target) else None
 
 
-def _was_renamed(client: PeerPort, known: dict[str, Any], target: Target) -> bool:
+def _was_renamed(client: PeerPort, site: Site, known: dict[str, Any], target: Target) -> bool:
     """Whether a group of another name is the copy of last time: ids are used again by a peer that was set up
-    anew, so its association must be the one of last time too."""
+    anew, so its association must be the one of last time too, and be with this site."""
     association = _association_by_id(client, target.remote_association_id)
-    return bool(
-        known["group_priority"] > 0
-        and association is not None
-        and association["peer-group-id"] == known["id"]
-    )
+    if known["group_priority"] == 0 or association is None:
+        return False
+    return _pairs(association, known["id"], find_own_peer_id(client, site))
+
+
+def _pairs(association: dict[str, Any], group_id: int, own_peer_id: int | None) -> bool:
+    """Whether an association there is the one of this group with this site."""
+    ids = (association["peer-group-id"], association["system-peer-id"])
+    return bool(ids == (group_id, own_peer_id))
 
 
 def _group_by_id(client: PeerPort, group_id: int | None) -> dict[str, Any] | None:
@@ -110,28 +112,49 @@ def check_secondary(group: dict[str, Any], target: Target) -> None:
 
 def find_or_create(client: PeerPort, site: Site, target: Target) -> RemoteGroup:
     """Find both copies at the peer, or create them; raises CannotSync, AnotherLeads and peer errors."""
+    if target.group.leader_id != site.uuid:
+        raise AnotherLeads(f"The group is led by {target.group.leader_name}.")
     check_identity(client, target)
-    own_peer_id = find_own_peer_id(client, site, target)
-    group = find_group(client, target)
+    own_peer_id = find_own_peer_id(client, site)
+    if own_peer_id is None:
+        raise CannotSync(
+            f"Peer {target.peer.name} does not know this site: create a system peer for {site.uuid} there."
+        )
+    group = find_group(client, site, target)
     if group is None:
         group = client.create_group(target.group.as_request(target.priority))
     check_secondary(group, target)
     check_leader(group, site)
-    association_id = _find_or_create_association(client, target, group["id"], own_peer_id)
+    association_id = find_association(client, target, group["id"], own_peer_id)
+    if association_id is None:
+        association_id = _create_association(client, group["id"], own_peer_id)
     return RemoteGroup(group["id"], association_id, group)
 
 
-def _find_or_create_association(client: PeerPort, target: Target, group_id: int, own_peer_id: int) -> int:
-    def fits(association: dict[str, Any]) -> bool:
-        return bool(association["peer-group-id"] == group_id and association["system-peer-id"] == own_peer_id)
-
+def find_association(client: PeerPort, target: Target, group_id: int, own_peer_id: int | None) -> int | None:
+    """The id of the association of a group there with this site, by the id of last time if it fits."""
     known = _association_by_id(client, target.remote_association_id)
-    if known is not None and fits(known):
+    if known is not None and _pairs(known, group_id, own_peer_id):
         return int(known["id"])
+    return _look_for_association(client, group_id, own_peer_id)
+
+
+def _look_for_association(client: PeerPort, group_id: int, own_peer_id: int | None) -> int | None:
     for association in client.associations():
-        if fits(association):
+        if _pairs(association, group_id, own_peer_id):
             return int(association["id"])
-    return int(client.create_association(group_id, own_peer_id)["id"])
+    return None
+
+
+def _create_association(client: PeerPort, group_id: int, own_peer_id: int) -> int:
+    """Create it; a creation whose answer was lost is looked for: nobody could tell it a status otherwise."""
+    try:
+        return int(client.create_association(group_id, own_peer_id)["id"])
+    except PeerError as error:
+        made = _look_for_association(client, group_id, own_peer_id) if error.maybe_sent else None
+        if made is None:
+            raise
+        return made
 
 
 def _association_by_id(client: PeerPort, association_id: int | None) -> dict[str, Any] | None:
