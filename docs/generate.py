@@ -247,7 +247,7 @@ def refreshed(text: str, parts: dict[str, Renderer]) -> str:
         if text.count(begin) != 1 or text.count(end) != 1:
             raise NoMarkerError(f"the markers of {part!r} are not there exactly once")
         before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n{render()}\n{end}{rest.partition(end)[2]}"
+        text = f"{before}{begin}\n\n{render()}\n\n{end}{rest.partition(end)[2]}"
     return text
 
 
