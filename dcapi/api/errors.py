@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES, parse_options_header
 
 from dcapi.errors import DcapiError
+from dcapi.jobs.hold import LeaseLost
 from dcapi.log import request_id
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,8 @@ def _failure_of_http(error: HTTPException) -> Failure:
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether the database only had no room for this transaction now: the same request may succeed later."""
-    if isinstance(error, PoolTimeout):
+    """Whether there was only no room for this now, or no time: the same request may succeed later."""
+    if isinstance(error, PoolTimeout | LeaseLost):
         return True
     if not isinstance(error, DBAPIError):
         return False

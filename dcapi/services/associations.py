@@ -18,7 +18,7 @@ from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.services.answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
 from dcapi.services.saving import TOO_MANY_CALLS, flush
-from dcapi.sync import attributes, changes, deletion, status
+from dcapi.sync import attributes, changes, deletion, status, turns
 from dcapi.sync.attendance import hold_association
 from dcapi.sync.deletion import CleaningFailed
 from dcapi.sync.remote_group import AnotherLeads, CannotSync
@@ -71,9 +71,14 @@ def show_association(session: Session, association_id: int) -> Answer:
 
 
 def is_settled(session: Session, association_id: int) -> bool:
-    """Whether an association waits for no outcome of a sync; one that is gone does not."""
-    query = select(PeerGroupAssociation.sync_status).where(PeerGroupAssociation.id == association_id)
-    return session.scalar(query) != SyncStatus.SYNCING
+    """Whether an association waits for no outcome of a sync: it is there, and the peer knows it or cannot.
+
+    One that is gone waits for none, nor does one whose sync is another site's matter.
+    """
+    association = session.get(PeerGroupAssociation, association_id)
+    if association is None or not association.is_primary:
+        return True
+    return association.sync_status != SyncStatus.SYNCING and not turns.is_attended(session, association_id)
 
 
 def create_association(session: Session, parts: Parts, values: Mapping[str, Any]) -> Answer:
@@ -167,7 +172,7 @@ def update_association(
     if association.peer_group_priority == values["peer_group_priority"]:
         return ASSOCIATION.of(association)
     session.rollback()  # no transaction stays open while the peer is called
-    return _change_priority(session, parts, association_id, values["peer_group_priority"])
+    return _change_priority(parts, association_id, values["peer_group_priority"])
 
 
 def _take_status(session: Session, association: PeerGroupAssociation, told: SyncStatus) -> Answer:
@@ -192,11 +197,11 @@ def _hold(parts: Parts, association_id: int) -> Hold:
         time.sleep(PAUSE)
 
 
-def _change_priority(session: Session, parts: Parts, association_id: int, priority: int) -> Answer:
+def _change_priority(parts: Parts, association_id: int, priority: int) -> Answer:
     try:
         with parts.peer_callers.require(TOO_MANY_CALLS), _hold(parts, association_id) as hold:
-            target = target_of(_lock(session, association_id))
-            session.rollback()
+            with parts.unit_of_work() as reading:
+                target = target_of(_lock(reading, association_id))
             _send_priority(parts, hold, target, priority)
             with parts.unit_of_work() as writing:
                 hold.confirm(writing)

@@ -112,7 +112,11 @@ def update_group(
     check = _check_peer_update if from_peer else _check_operator_update
     check(session, group, changes)
     shared = {SHARED_ATTRIBUTES[name]: value for name, value in changes.items() if name in SHARED_ATTRIBUTES}
-    if from_peer or not shared or not _primary_associations(session, group.id):
+    associations = [] if from_peer or not shared else _primary_associations(session, group.id)
+    if not _callable(associations):
+        # A deletion that comes to nothing leaves a peer that does not have the change.
+        for association in associations:
+            association_changed(association)
         return _update_here(session, group, changes)
     return _update_with_peers(session, parts, group, changes, shared)
 
@@ -160,8 +164,12 @@ def _primary_associations(session: Session, group_id: int) -> list[PeerGroupAsso
         session,
         PeerGroupAssociation.peer_group_id == group_id,
         PeerGroupAssociation.association_type == AssociationType.PRIMARY,
-        PeerGroupAssociation.deleting.is_(False),
     )
+
+
+def _callable(associations: Sequence[PeerGroupAssociation]) -> list[PeerGroupAssociation]:
+    """Those whose peers are asked; from one that is being deleted the copy is about to go."""
+    return [association for association in associations if not association.deleting]
 
 
 def _update_with_peers(
@@ -185,7 +193,8 @@ def _update_with_peers(
     with ExitStack() as held:
         held.enter_context(hold)
         held.enter_context(parts.peer_callers.require(TOO_MANY_CALLS))
-        targets = _begin(session, parts, group_id, shared)
+        with parts.unit_of_work() as beginning:
+            targets = _begin(beginning, parts, group_id, shared)
         undisturbed = _keep_runs_away(held, parts, targets)
         # Leases are given back in transactions of their own: this one must have ended by then.
         held.callback(session.rollback)
@@ -212,7 +221,7 @@ def _check_name(session: Session, values: Mapping[str, Any], but: int | None = N
 def _begin(session: Session, parts: Parts, group_id: int, shared: Mapping[str, Any]) -> list[Target]:
     find_group(session, group_id, lock=True)
     attributes.begin_change(session, parts, group_id, dict(shared))
-    targets = [target_of(association) for association in _primary_associations(session, group_id)]
+    targets = [target_of(association) for association in _callable(_primary_associations(session, group_id))]
     session.commit()
     return targets
 
@@ -247,19 +256,21 @@ def _settle(
     applied = any(answer.taken for answer in answers)
     if applied:
         _apply(group, changes)
-    missed = {answer.association_id for answer in answers if _is_missed(answer, applied, undisturbed)}
-    for association in lock_associations(session, PeerGroupAssociation.id.in_(missed)):
-        association_changed(association)
+    replies = {answer.association_id: answer for answer in answers}
+    for association in _primary_associations(session, group_id):
+        if _is_missed(association.id, replies.get(association.id), applied, undisturbed):
+            association_changed(association)
     attributes.end_change(session, group_id)
     flush(session, lambda: _check_name(session, changes, but=group_id))
     session.commit()
     return applied
 
 
-def _is_missed(answer: Reply, applied: bool, undisturbed: set[int]) -> bool:
+def _is_missed(association_id: int, reply: Reply | None, applied: bool, undisturbed: set[int]) -> bool:
+    """Whether a peer may hold something else than what is true here; one that was not asked gave no reply."""
     if not applied:
-        return answer.uncertain
-    return not answer.taken or answer.association_id not in undisturbed
+        return reply is not None and reply.uncertain
+    return reply is None or not reply.taken or association_id not in undisturbed
 
 
 def group_status(session: Session, reference: int | str) -> dict[str, Any]:

@@ -15,15 +15,12 @@ from dcapi.sync.changes import lock_association
 from dcapi.sync.deletion import resume_deletion
 from dcapi.sync.run import RunStopped
 from dcapi.sync.status import is_untold
+from dcapi.sync.turns import association_lease
 
 logger = logging.getLogger(__name__)
 
 # Does one thing that is undone; returns whether it may be looked for more.
 Task = Callable[[Parts, Hold, int], bool]
-
-
-def association_lease(association_id: int) -> str:
-    return f"association:{association_id}"
 
 
 def hold_association(parts: Parts, association_id: int) -> Hold | None:
@@ -87,5 +84,4 @@ def undone(association: PeerGroupAssociation) -> Task | None:
 
 
 def _sync(parts: Parts, hold: Hold, association_id: int) -> bool:
-    run.sync(parts, hold, association_id)
-    return True
+    return run.sync(parts, hold, association_id)

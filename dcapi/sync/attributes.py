@@ -63,7 +63,7 @@ def send_attributes(parts: Parts, hold: Hold, target: Target, values: dict[str, 
     client = parts.peers.client(target.peer)
     client.before_request = lambda: hold.ensure(client.request_limit)
     check_identity(client, target)
-    group = find_group(client, target)
+    group = find_group(client, parts.site, target)
     if group is None or group["group_priority"] == 0:
         raise CannotSync(f"Peer {target.peer.name} has no copy of the group: sync it first.")
     check_leader(group, parts.site)

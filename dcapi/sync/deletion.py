@@ -19,7 +19,13 @@ from dcapi.sync.changes import lock_association
 from dcapi.sync.copy import RemoteSubcloud, remote_subcloud
 from dcapi.sync.plan import Pushed
 from dcapi.sync.push import delete_copy, look_up
-from dcapi.sync.remote_group import AnotherLeads, check_leader, find_group
+from dcapi.sync.remote_group import (
+    AnotherLeads,
+    check_leader,
+    find_association,
+    find_group,
+    find_own_peer_id,
+)
 from dcapi.sync.snapshot import Target, read_ledger, target_of
 
 logger = logging.getLogger(__name__)
@@ -58,12 +64,12 @@ class Cleaner:
         if self._client.system_uuid().lower() != self._target.peer.uuid.lower():
             logger.warning("peer %s is another system now: nothing is deleted there", self._target.peer.name)
             return
-        group = find_group(self._client, self._target)
+        group = find_group(self._client, self._parts.site, self._target)
         if group is None or group["group_priority"] == 0:
             return
         check_leader(group, self._parts.site)
         self._delete_subclouds(group["id"])
-        self._delete_association()
+        self._delete_association(group["id"])
         self._delete_group(group["id"])
 
     def _delete_subclouds(self, group_id: int) -> None:
@@ -76,10 +82,9 @@ class Cleaner:
         with ThreadPoolExecutor(self._parts.settings.PEER_MEMBER_THREADS, "cleaner") as pool:
             for found in pool.map(self._find_stray, strays):
                 names.update({found.region_name: found.name} if found else {})
-            for deleted in [
-                pool.submit(self._send, delete_copy, self._client, name) for name in names.values()
-            ]:
-                deleted.result()
+            # The first error ends it: those that have not begun are not sent any more.
+            for _ in pool.map(lambda name: self._send(delete_copy, self._client, name), names.values()):
+                pass
 
     def _find_stray(self, region_name: str) -> RemoteSubcloud | None:
         """What was pushed and never reached the group, or fell out of it."""
@@ -96,11 +101,13 @@ class Cleaner:
             raise
         self._begun = True
 
-    def _delete_association(self) -> None:
-        if self._target.remote_association_id is None:
+    def _delete_association(self, group_id: int) -> None:
+        own_peer_id = find_own_peer_id(self._client, self._parts.site)
+        association_id = find_association(self._client, self._target, group_id, own_peer_id)
+        if association_id is None:
             return
         try:
-            self._send(self._client.delete_association, self._target.remote_association_id)
+            self._send(self._client.delete_association, association_id)
         except PeerRefused as error:
             if not error.not_found(ASSOCIATION):
                 raise

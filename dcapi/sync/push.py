@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import count, islice
 
 from dcapi.models.states import COPY_STATES
 from dcapi.peers.errors import SUBCLOUD, PeerError, PeerRefused, PeerUnavailable
@@ -42,22 +42,25 @@ class Step:
 
 
 def push(
-    client: PeerPort, group_id: int, plan: Plan, threads: int, report: Callable[[int, int], None]
-) -> Outcome:
+    client: PeerPort,
+    group_id: int,
+    plan: Plan,
+    threads: int,
+    outcome: Outcome,
+    report: Callable[[int, int], None],
+) -> None:
     """Do a plan: at most ``threads`` subclouds side by side, removals before creations.
 
     ``report(done, total)`` is called on the caller's thread as subclouds are done. Peer errors of one
-    subcloud are in the outcome; everything else (a lost lease, a deadline) ends the push and is raised.
+    subcloud are added to ``outcome``; everything else (a lost lease, a deadline) ends the push and is raised.
     """
-    outcome = Outcome(failures=dict(plan.problems))
-    total = plan.changes
+    done = count(1)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="member") as pool:
         # A name or a region that is taken away may be wanted again by a creation: that comes after.
         for steps in (_removals(client, group_id, plan), _deliveries(client, group_id, plan)):
             for step, problem in _side_by_side(pool, steps, threads):
                 _record(outcome, step, problem)
-                report(len(outcome.pushed) + len(outcome.removed) + len(outcome.failures), total)
-    return outcome
+                report(next(done), plan.changes)
 
 
 def _record(outcome: Outcome, step: Step, problem: str | None) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import take_hold
@@ -104,8 +103,9 @@ class Reconciler:
         while not self._stopping:
             try:
                 self.sweep()
-            except SQLAlchemyError:
-                # A database that is away for a moment must not end what heals everything afterwards.
+            # The thread boundary: a database that is away for a moment, or one row that cannot be read, must
+            # not end what heals everything else.
+            except Exception:
                 logger.exception("the sweep failed, the next one tries again")
             self._woken.wait(self._parts.settings.RECONCILE_SECONDS)
             self._woken.clear()

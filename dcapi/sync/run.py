@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dcapi.jobs.hold import Hold
+from dcapi.jobs.hold import Hold, LeaseLost
 from dcapi.models import PeerGroupAssociation, PushedMember
 from dcapi.models.states import NO_MESSAGE, Migration
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.peers.port import PeerPort
-from dcapi.sync import remote_group, status
-from dcapi.sync.changes import lock_association
+from dcapi.sync import remote_group, status, turns
+from dcapi.sync.changes import lock_association, lock_associations
 from dcapi.sync.copy import remote_subcloud
 from dcapi.sync.member import Member
 from dcapi.sync.plan import Plan, Pushed, make_plan
@@ -41,6 +41,10 @@ NEVER_ENDED = f"The sync was begun {MAX_BEGINNINGS} times and was interrupted ea
 
 class RunStopped(Exception):
     """This process ends: the row stays ``syncing``, and whoever sweeps next begins anew."""
+
+
+class NotItsTurn(Exception):
+    """A run to the same peer that has to do with a subcloud of this one goes on."""
 
 
 class RunFailed(Exception):
@@ -75,17 +79,21 @@ class Ending:
     message: str = NO_MESSAGE
 
 
-def sync(parts: Parts, hold: Hold, association_id: int) -> None:
+def sync(parts: Parts, hold: Hold, association_id: int) -> bool:
     """Run the sync of an association under a lease that is held; raises LeaseLost and RunStopped.
 
-    Every other end, good or bad, is written to the association.
+    Every other end, good or bad, is written to the association. Returns False when nothing was done, because
+    a run that shares a subcloud with this one goes on: then the reconciler comes back to it.
     """
-    snapshot = _begin(parts, hold, association_id)
+    try:
+        snapshot = _begin(parts, hold, association_id)
+    except NotItsTurn:
+        return False
     if snapshot is None:
-        return
+        return True
     if snapshot.runs_begun > MAX_BEGINNINGS:
         _finish(Run(parts, hold, snapshot, 0.0), Ending(Event.RUN_FAILED, NEVER_ENDED))
-        return
+        return True
     run = Run(parts, hold, snapshot, time.monotonic() + parts.settings.SYNC_DEADLINE)
     started = time.monotonic()
     ending = _execute(run)
@@ -99,12 +107,13 @@ def sync(parts: Parts, hold: Hold, association_id: int) -> None:
         len(snapshot.members),
         "" if ending.message == NO_MESSAGE else ending.message,
     )
+    return True
 
 
 def _begin(parts: Parts, hold: Hold, association_id: int) -> Snapshot | None:
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        association = lock_association(session, association_id)
+        association = _lock_in_turn(session, association_id)
         if association is None or association.deleting:
             return None
         association.members_done, association.members_total = 0, 0
@@ -114,6 +123,24 @@ def _begin(parts: Parts, hold: Hold, association_id: int) -> Snapshot | None:
         snapshot = snapshot_of(session, association)
         session.commit()
         return snapshot
+
+
+def _lock_in_turn(session: Session, association_id: int) -> PeerGroupAssociation | None:
+    """The association, locked together with those whose runs must not go on beside its own.
+
+    So of two that want to begin at once one sees that the other did. Raises NotItsTurn when one goes on.
+    """
+    peer_id = session.scalar(
+        select(PeerGroupAssociation.system_peer_id).where(PeerGroupAssociation.id == association_id)
+    )
+    if peer_id is None:
+        return None
+    ids = {association_id, *turns.sharing_with(session, association_id, peer_id)}
+    locked = {row.id: row for row in lock_associations(session, PeerGroupAssociation.id.in_(ids))}
+    association = locked.pop(association_id, None)
+    if turns.has_begun(session, locked.values()):
+        raise NotItsTurn
+    return association
 
 
 def _execute(run: Run) -> Ending:
@@ -147,8 +174,12 @@ def _make_equal(run: Run, client: PeerPort) -> Outcome:
         return Outcome()
     _announce(run, plan)
     threads = run.parts.settings.PEER_MEMBER_THREADS
-    outcome = push(client, remote.group_id, plan, threads, _Progress(run).report)
-    _note_outcome(run, outcome)
+    outcome = Outcome(failures=dict(plan.problems))
+    try:
+        push(client, remote.group_id, plan, threads, outcome, _Progress(run).report)
+    finally:
+        # Also when the time was over: what arrived until then need not be sent again.
+        _note_outcome(run, outcome)
     if not outcome.failures:
         _verify(client, run, outcome)
     return outcome
@@ -194,11 +225,20 @@ def _remember_copies(run: Run) -> None:
         return
     with run.parts.unit_of_work() as session:
         run.hold.confirm(session)
-        association = lock_association(session, target.association_id)
-        if association is not None:
-            association.remote_group_id = remote.group_id
-            association.remote_association_id = remote.association_id
-            session.commit()
+        for row in lock_associations(session, PeerGroupAssociation.system_peer_id == target.peer.id):
+            if row.id == target.association_id:
+                row.remote_group_id, row.remote_association_id = remote.group_id, remote.association_id
+            else:
+                _give_up_ids(row, remote)
+        session.commit()
+
+
+def _give_up_ids(association: PeerGroupAssociation, remote: RemoteGroup) -> None:
+    """A peer that was set up anew gives ids again: what is another group's now is not this one's any more."""
+    if association.remote_group_id == remote.group_id:
+        association.remote_group_id = None
+    if association.remote_association_id == remote.association_id:
+        association.remote_association_id = None
 
 
 def _announce(run: Run, plan: Plan) -> None:
@@ -207,6 +247,8 @@ def _announce(run: Run, plan: Plan) -> None:
     about_to_send = [*plan.create, *plan.update, *(member for member, _ in plan.replace)]
     with run.parts.unit_of_work() as session:
         run.hold.confirm(session)
+        if lock_association(session, association_id) is None:
+            raise LeaseLost(f"association {association_id} was deleted")
         entries = {member.region_name: Pushed(member.name, None) for member in about_to_send}
         _write_ledger(session, association_id, entries)
         session.commit()

@@ -18,9 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 def tell(parts: Parts, hold: Hold, association_id: int) -> bool:
-    """Tell the peer once, if it has to be told; returns whether it knows now. Raises LeaseLost.
+    """Tell the peer once, if it has to be told; returns whether it answered. Raises LeaseLost.
 
-    A peer that cannot be told moves the association, and the reconciler comes back to it.
+    What came up meanwhile is told next. A peer that cannot be told moves the association, and the reconciler
+    comes back to it.
     """
     with parts.unit_of_work() as session:
         hold.confirm(session)
@@ -53,7 +54,7 @@ def _note_told(parts: Parts, hold: Hold, association_id: int, told: SyncStatus) 
         if association.sync_cause == FailureCause.UNTOLD:
             status.move(association, Event.TOLD_AT_LAST)
         session.commit()
-        return not status.is_untold(association)
+        return True
 
 
 def _note_failure(parts: Parts, hold: Hold, association_id: int, error: PeerError) -> None:

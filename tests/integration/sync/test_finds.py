@@ -1,0 +1,383 @@
+"""What is found when things happen between any two steps: races, crashes, peers that were set up anew."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from dcapi.jobs.hold import Hold, LeaseLost, take_hold
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
+from dcapi.models.types import SecretUnreadable
+from dcapi.parts import Parts
+from dcapi.peers.errors import PeerUnavailable
+from dcapi.services import associations, peer_groups
+from dcapi.sync.attendance import attend, hold_association
+from dcapi.sync.attributes import group_lease
+from dcapi.sync.changes import association_changed, lock_association
+from dcapi.sync.deletion import delete_association_row
+from dcapi.sync.reconcile import Due, Reconciler, associations_undone
+from dcapi.sync.run import RunFailed
+from tests.fakes.peer import FakePeer, FakePeers
+from tests.fakes.peer_site import FakeSite
+from tests.integration.sync.conftest import PEER_UUID, Site, peer_body
+
+OTHER = "99999999-2222-4333-8444-555555555555"
+GONE = PeerUnavailable("connection refused")
+
+
+@pytest.fixture
+def quiet(site: Site) -> Site:
+    site.add_member("edge-1")
+    site.associate()
+    site.run_jobs()
+    assert site.standing() == ("in-sync", "in-sync")
+    site.peer.calls.clear()
+    return site
+
+
+def sweep(site: Site) -> int:
+    found = Reconciler(site.parts, [associations_undone]).sweep()
+    site.run_jobs()
+    return found
+
+
+def forget_association(parts: Parts) -> None:
+    """Delete the row as another process would."""
+    with parts.unit_of_work() as session:
+        delete_association_row(session, 1)
+        session.commit()
+
+
+def change(site: Site) -> None:
+    """A change whose hint is lost."""
+    with site.parts.unit_of_work() as session:
+        association = lock_association(session, 1)
+        assert association is not None
+        association_changed(association)
+        session.commit()
+
+
+def add_group(site: Site, name: str = "buses") -> int:
+    group = site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": name}))
+    group_id: int = group["id"]
+    return group_id
+
+
+def associate(site: Site, group_id: int, peer_id: int = 1) -> int:
+    body = {"peer_group_id": group_id, "system_peer_id": peer_id, "peer_group_priority": 1}
+    association = site.good(site.operator.post("/peer-group-associations", json=body))
+    association_id: int = association["id"]
+    return association_id
+
+
+def status_of(site: Site, association_id: int) -> str:
+    answer = site.good(site.operator.get(f"/peer-group-associations/{association_id}"))
+    status: str = answer["sync-status"]
+    return status
+
+
+def is_free(site: Site, name: str) -> bool:
+    hold = take_hold(site.parts.unit_of_work, name, "the test", 60)
+    if hold is None:
+        return False
+    hold.release()
+    return True
+
+
+class TestLeasesAreGivenBackAtOnce:
+    """A lease is given back in a transaction of its own: no other one of the thread may be open then."""
+
+    def test_when_the_association_went_while_a_priority_waited_for_its_turn(
+        self, quiet: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hold: Callable[[Parts, int], Hold] = associations._hold
+
+        def hold_too_late(parts: Parts, association_id: int) -> Hold:
+            forget_association(parts)
+            return hold(parts, association_id)
+
+        monkeypatch.setattr(associations, "_hold", hold_too_late)
+        started = time.monotonic()
+        answer = quiet.operator.patch("/peer-group-associations/1", json={"peer_group_priority": 7})
+        assert answer.status_code == 404
+        assert time.monotonic() - started < 10
+        assert is_free(quiet, "association:1")
+
+    def test_when_the_group_went_while_its_change_waited_for_its_turn(
+        self, quiet: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def take_too_late(*args: Any) -> Hold | None:
+            forget_association(quiet.parts)
+            quiet.change(Subcloud, 1, peer_group_id=None)
+            with quiet.parts.unit_of_work() as session:
+                session.delete(session.get(SubcloudPeerGroup, 1))
+                session.commit()
+            return take_hold(*args)
+
+        monkeypatch.setattr(peer_groups, "take_hold", take_too_late)
+        started = time.monotonic()
+        answer = quiet.operator.patch("/subcloud-peer-groups/1", json={"max-subcloud-rehoming": 3})
+        assert answer.status_code == 404
+        assert time.monotonic() - started < 10
+        assert is_free(quiet, group_lease(1))
+
+
+class TestWhatComesUpMeanwhile:
+    def test_a_change_while_the_peer_is_told_is_told_before_the_lease_is_given_back(
+        self, quiet: Site
+    ) -> None:
+        quiet.change(PeerGroupAssociation, 1, told_status=None)
+        quiet.peer.do(lambda: change(quiet), on="tell_association", after=True)
+        attend(quiet.parts, 1)
+        assert quiet.standing() == ("out-of-sync", "out-of-sync")
+
+    def test_a_group_changed_while_its_deletion_failed_is_not_taken_for_equal(self, quiet: Site) -> None:
+        def rename() -> None:
+            body = {"peer-group-name": "tramways"}
+            quiet.good(quiet.operator.patch("/subcloud-peer-groups/1", json=body))
+
+        quiet.peer.do(rename, on="system_uuid")
+        quiet.peer.fail(GONE, on="system_uuid")
+        assert quiet.operator.delete("/peer-group-associations/1").status_code == 422
+        assert not quiet.row().deleting
+        quiet.run_jobs()
+        assert quiet.there.group_named("trains")
+        assert quiet.standing() == ("out-of-sync", "out-of-sync")
+
+    def test_an_association_created_while_a_change_was_sent_is_not_taken_for_equal(self, quiet: Site) -> None:
+        there = FakeSite(OTHER, "site-c")
+        there.put_system_peer(quiet.parts.site.uuid)
+        peers = quiet.parts.peers
+        assert isinstance(peers, FakePeers)
+        peers.fakes[2] = FakePeer(there)
+        body = peer_body(peer_uuid=OTHER, peer_name="site-c")
+        quiet.good(quiet.operator.post("/system-peers", json=body))
+
+        def associate_and_sync() -> None:
+            attend(quiet.parts, associate(quiet, 1, peer_id=2))
+            assert status_of(quiet, 2) == "in-sync"
+
+        quiet.peer.do(associate_and_sync, on="update_group")
+        body = {"max-subcloud-rehoming": 3}
+        quiet.good(quiet.operator.patch("/subcloud-peer-groups/1", json=body))
+        assert there.group_named("trains")["max_subcloud_rehoming"] == 10
+        assert status_of(quiet, 2) == "out-of-sync"
+
+    def test_an_association_deleted_by_force_ends_its_run_without_an_error(
+        self, site: Site, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site.add_member("edge-1")
+        site.associate()
+
+        def force() -> None:
+            assert site.operator.delete("/peer-group-associations/1?force=true").status_code == 200
+
+        site.peer.do(force, on="group_subclouds", at=1)
+        site.run_jobs()
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+        assert site.there.subclouds == {}
+
+    def test_a_lease_that_was_lost_in_a_request_is_no_defect_of_the_server(
+        self, quiet: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def lose(_hold: Hold, _session: Session) -> None:
+            raise LeaseLost("lost")
+
+        monkeypatch.setattr(Hold, "confirm", lose)
+        priority = quiet.operator.patch("/peer-group-associations/1", json={"peer_group_priority": 7})
+        body = {"max-subcloud-rehoming": 3}
+        attributes = quiet.operator.patch("/subcloud-peer-groups/1", json=body)
+        deletion = quiet.operator.delete("/peer-group-associations/1")
+        assert [answer.status_code for answer in (priority, attributes, deletion)] == [503, 503, 503]
+
+
+class TestAPeerThatWasSetUpAnew:
+    """It gives the ids that it gave before to other things."""
+
+    @pytest.fixture
+    def anew(self, quiet: Site) -> Site:
+        """The peer forgot all; another group of this site came there first and got the ids of the first."""
+        there = quiet.there
+        for kept in (there.system_peers, there.groups, there.associations, there.subclouds):
+            kept.clear()
+        there._last_id = 0
+        there.put_system_peer(quiet.parts.site.uuid)
+        quiet.add_member("bus-1", group_id=add_group(quiet))
+        associate(quiet, 2)
+        quiet.run_jobs()
+        assert status_of(quiet, 2) == "in-sync"
+        assert [group["peer_group_name"] for group in there.groups.values()] == ["buses"]
+        return quiet
+
+    def test_a_deletion_leaves_the_copy_of_another_group_alone(self, anew: Site) -> None:
+        before = anew.there.digest()
+        assert anew.operator.delete("/peer-group-associations/1").status_code == 200
+        assert anew.there.digest() == before
+
+    def test_a_sync_leaves_the_copy_of_another_group_alone(self, anew: Site) -> None:
+        anew.ask_for_sync()
+        anew.run_jobs()
+        assert status_of(anew, 1) == "in-sync"
+        names = sorted(group["peer_group_name"] for group in anew.there.groups.values())
+        assert names == ["buses", "trains"]
+
+    def test_a_status_is_not_told_to_the_association_of_another_group(self, anew: Site) -> None:
+        change(anew)
+        sweep(anew)
+        assert [shown["sync-status"] for shown in anew.there.associations.values()] == ["in-sync"]
+
+    def test_the_group_of_a_third_site_is_no_copy_that_was_renamed(self, quiet: Site) -> None:
+        there = quiet.there
+        [group], [association] = there.groups.values(), there.associations.values()
+        group |= {"peer_group_name": "of-site-c", "system_leader_id": OTHER}
+        association["system-peer-id"] = there.put_system_peer(OTHER, "site-c")
+        quiet.ask_for_sync()
+        quiet.run_jobs()
+        assert group["peer_group_name"] == "of-site-c"
+        assert quiet.association()["sync-status"] == "failed"  # its copy of the member stands in that group
+        assert there.group_named("trains")
+
+
+class TestDeletion:
+    def test_an_association_whose_id_never_reached_this_site_is_deleted_too(self, quiet: Site) -> None:
+        quiet.change(PeerGroupAssociation, 1, remote_association_id=None)
+        assert quiet.operator.delete("/peer-group-associations/1").status_code == 200
+        assert not quiet.there.associations
+        assert not quiet.there.groups
+
+    def test_an_association_that_is_not_the_groups_is_left_alone(self, quiet: Site) -> None:
+        other = quiet.there.put_group("of-site-c")
+        foreign = quiet.there.put_association(other, quiet.there.put_system_peer(OTHER, "site-c"))
+        quiet.change(PeerGroupAssociation, 1, remote_association_id=foreign)
+        assert quiet.operator.delete("/peer-group-associations/1").status_code == 200
+        assert list(quiet.there.associations) == [foreign]
+
+    def test_a_peer_that_fails_in_the_middle_is_not_asked_for_every_member(self, site: Site) -> None:
+        for number in range(60):
+            site.add_member(f"edge-{number}")
+        site.associate()
+        site.run_jobs()
+
+        def fail_slowly() -> None:
+            time.sleep(0.05)
+            raise GONE
+
+        site.peer.do(fail_slowly, on="delete_subcloud", times=None)
+        assert site.operator.delete("/peer-group-associations/1").status_code == 422
+        assert site.peer.count["delete_subcloud"] < 40
+
+
+class TestRuns:
+    def test_what_arrived_before_the_time_was_over_is_not_sent_again(self, site: Site) -> None:
+        for number in range(12):
+            site.add_member(f"edge-{number}")
+        site.associate()
+        site.peer.fail(RunFailed("It took too long."), on="add_secondary", at=12)
+        site.run_jobs()
+        assert site.association()["sync-message"] == "It took too long."
+        assert any(arrived for arrived, _ in site.ledger().values())
+
+    def test_progress_counts_what_is_to_be_done_and_nothing_else(self, quiet: Site) -> None:
+        group_id = quiet.there.group_named("trains")["id"]
+        quiet.there.put_subcloud("stranger", "region-of-stranger", peer_group_id=group_id)
+        quiet.add_member("edge-2")
+        quiet.ask_for_sync()
+        quiet.run_jobs()
+        assert (quiet.row().members_done, quiet.row().members_total) == (1, 1)
+
+    def test_a_group_that_another_site_leads_is_not_brought_to_a_peer(self, site: Site) -> None:
+        site.change(SubcloudPeerGroup, 1, system_leader_id=OTHER, system_leader_name="site-c")
+        before = site.there.digest()
+        site.associate()
+        site.run_jobs()
+        assert site.there.digest() == before
+        assert site.association()["sync-status"] == "out-of-sync"
+        assert "site-c" in site.association()["sync-message"]
+
+
+class TestRunsThatShareASubcloud:
+    """A subcloud that was moved between two groups of one peer: one run after the other."""
+
+    @pytest.fixture
+    def moved(self, quiet: Site) -> Site:
+        quiet.change(Subcloud, 1, peer_group_id=add_group(quiet))
+        associate(quiet, 2)
+        quiet.peer.calls.clear()
+        return quiet
+
+    @pytest.fixture
+    def running(self, moved: Site) -> Iterator[Site]:
+        """The run of the first association goes on."""
+        hold = hold_association(moved.parts, 1)
+        assert hold is not None
+        moved.change(PeerGroupAssociation, 1, runs_begun=1)
+        with hold:
+            yield moved
+
+    def test_the_second_waits_for_the_first(self, running: Site) -> None:
+        running.run_jobs()
+        assert running.peer.calls == []
+        assert status_of(running, 2) == "syncing"
+
+    def test_the_second_goes_on_when_the_first_ended(self, moved: Site) -> None:
+        for association_id in (1, 2):
+            moved.good(moved.operator.patch(f"/peer-group-associations/{association_id}/sync"))
+        attend(moved.parts, 1)
+        attend(moved.parts, 2)
+        assert (status_of(moved, 1), status_of(moved, 2)) == ("in-sync", "in-sync")
+        group = moved.there.group_named("buses")
+        assert moved.there.subcloud_in("region-of-edge-1")["peer_group_id"] == group["id"]
+
+    def test_runs_that_share_nothing_go_side_by_side(self, running: Site) -> None:
+        running.add_member("tram-1", group_id=add_group(running, "tramways"))
+        associate(running, 3)
+        attend(running.parts, 3)
+        assert status_of(running, 3) == "in-sync"
+
+
+class TestReconciler:
+    def test_a_row_that_cannot_be_read_does_not_end_it(self, site: Site) -> None:
+        sweeps = threading.Semaphore(0)
+
+        def unreadable(_session: Session) -> list[Due]:
+            sweeps.release()
+            raise SecretUnreadable("another key")
+
+        reconciler = Reconciler(site.parts, [unreadable])
+        reconciler.start()
+        try:
+            assert sweeps.acquire(timeout=10)
+            reconciler.wake()
+            assert sweeps.acquire(timeout=10)
+        finally:
+            reconciler.stop()
+
+
+class TestWhoWaitsForAnOutcome:
+    def test_waits_until_the_peer_was_told_it(self, site: Site) -> None:
+        settled: list[bool] = []
+
+        def look() -> None:
+            with site.parts.unit_of_work() as session:
+                settled.append(associations.is_settled(session, 1))
+
+        site.associate()
+        look()
+        site.peer.do(look, on="tell_association", at=2)
+        site.run_jobs()
+        look()
+        assert settled == [False, False, True]
+
+    def test_has_nothing_to_wait_for_at_a_non_primary_site(self, site: Site) -> None:
+        site.change(SubcloudPeerGroup, 1, group_priority=1, system_leader_id=PEER_UUID)
+        body = {"peer_group_id": 1, "system_peer_id": 1}
+        started = time.monotonic()
+        answer = site.operator.post("/peer-group-associations", json=body, headers={"Prefer": "wait=20"})
+        assert site.good(answer)["sync-status"] == "syncing"
+        assert time.monotonic() - started < 10
