@@ -16,6 +16,7 @@ from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
 from dcapi.parts import Parts
 from dcapi.settings import settings_from
+from tests.postgres import SKIPPED, server_url, temporary_database
 from tests.site_client import SiteClient
 
 ADMIN_PASSWORD = "Adm1n*of-the-tests"
@@ -41,22 +42,51 @@ def prepared_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres_template(prepared_instance: Path) -> Iterator[str | None]:
+    """A prepared database on PostgreSQL, to be copied; None when there is no server."""
+    if server_url() is None:
+        yield None
+        return
+    with temporary_database() as uri:
+        prepare(settings_from(site_settings(prepared_instance, SQLALCHEMY_DATABASE_URI=uri)))
+        yield uri
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_uri(request: pytest.FixtureRequest, postgres_template: str | None) -> Iterator[str]:
+    """The setting for a database of the test's own: empty for a SQLite file in the instance folder."""
+    if request.param == "sqlite":
+        yield ""
+    elif postgres_template is None:
+        pytest.skip(SKIPPED)
+    else:
+        with temporary_database(postgres_template) as uri:
+            yield uri
+
+
 @contextmanager
 def make_site(prepared: Path, folder: Path, **more: Any) -> Iterator[Flask]:
-    """A site on SQLite in ``folder``; ``more`` are further settings."""
+    """A site in ``folder``, on SQLite unless ``more`` settings say otherwise."""
     instance = folder / "instance"
     shutil.copytree(prepared, instance)
-    site = create_app(site_settings(instance, **more))
+    # The users are there already; with the password given again, each start would try it, which is slow.
+    site = create_app(site_settings(instance, **{"ADMIN_PASSWORD": "", **more}))
     site.testing = True
     yield site
     with site.app_context():
         db.engine.dispose()
 
 
+@pytest.fixture(autouse=True)
+def _push_request_context() -> None:
+    """Push none, unlike pytest-flask: under it all requests of a test would share one session."""
+
+
 @pytest.fixture
-def app(prepared_instance: Path, tmp_path: Path) -> Iterator[Flask]:
-    """A site on SQLite; pytest-flask builds its ``client`` from it."""
-    with make_site(prepared_instance, tmp_path) as site:
+def app(prepared_instance: Path, tmp_path: Path, database_uri: str) -> Iterator[Flask]:
+    """A site on each database; pytest-flask builds its ``client`` from it."""
+    with make_site(prepared_instance, tmp_path, SQLALCHEMY_DATABASE_URI=database_uri) as site:
         yield site
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -15,6 +16,10 @@ def credentials(name: str, password: str) -> dict[str, Any]:
     return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
 
 
+# (users of a site, name) → a token: it is good for every copy of that site, and a login is slow.
+_tokens: dict[tuple[str, str], str] = {}
+
+
 class SiteClient:
     """Calls paths below /v1.0; answers are werkzeug's, with ``.json`` and ``.status_code``."""
 
@@ -24,9 +29,12 @@ class SiteClient:
 
     @classmethod
     def logged_in(cls, app: Flask, name: str, password: str, user_agent: str = "tests") -> SiteClient:
-        answer = app.test_client().post("/v3/auth/tokens", json=credentials(name, password))
-        assert answer.status_code == 201, answer.text
-        return cls(app, answer.headers["X-Subject-Token"], user_agent)
+        identity = Path(app.instance_path, "identity.yaml").read_text()
+        if (identity, name) not in _tokens:
+            answer = app.test_client().post("/v3/auth/tokens", json=credentials(name, password))
+            assert answer.status_code == 201, answer.text
+            _tokens[identity, name] = answer.headers["X-Subject-Token"]
+        return cls(app, _tokens[identity, name], user_agent)
 
     def call(self, method: str, path: str, **options: Any) -> TestResponse:
         headers = {**self.headers, **options.pop("headers", {})}

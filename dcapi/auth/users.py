@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dcapi.auth.identity_file import IDENTITY_FILE, IdentityFile, User
 from dcapi.auth.passwords import hash_of, matches
+from dcapi.auth.tokens import signing_key
 from dcapi.errors import BadRequest, Conflict, NotFound, SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.settings import Settings
@@ -103,7 +104,7 @@ def _made(name: str, password: str, roles: Iterable[str], projects: Iterable[str
 
 
 def prepare_identity(folder: InstanceFolder, settings: Settings) -> None:
-    """See that there is a first user, ``admin``, and that it has the password that the setting gives, if any.
+    """See that there is a key for tokens, and a first user ``admin`` with the password of the setting if any.
 
     Any number of processes may do so at once: one makes the user, the others find it. Raises SettingsError
     when identity.yaml cannot be understood or DCAPI_ADMIN_PASSWORD cannot be a password.
@@ -117,6 +118,7 @@ def prepare_identity(folder: InstanceFolder, settings: Settings) -> None:
             _let_the_setting_rule(users, settings.ADMIN_PASSWORD)
         else:
             users.file.read()  # a file that cannot be understood stops the start, not the first request
+    signing_key(folder)
 
 
 def _check_setting(password: str) -> None:

@@ -125,11 +125,13 @@ def _ledger(session: Session) -> list[PushedMember]:
 
 
 @pytest.fixture
-def site(prepared_instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(
+    prepared_instance: Path, tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     """A site with a group (id 1) and a system peer (id 1) whose other end is a fake."""
     peer = FakePeer(FakeSite(PEER_UUID))
     monkeypatch.setattr(dcapi, "Peers", lambda _settings: FakePeers({1: peer}))
-    with make_site(prepared_instance, tmp_path) as app:
+    with make_site(prepared_instance, tmp_path, SQLALCHEMY_DATABASE_URI=database_uri) as app:
         operator = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD)
         site = Site(app, operator, peer)
         site.there.put_system_peer(site.parts.site.uuid)
