@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, NotFound
@@ -99,17 +99,19 @@ def _as_id(reference: str) -> int:
     return number if number <= LARGEST_ID else -1
 
 
+# Put together once, because that takes longer than running it, and every change of a member runs it.
+LOCKED_GROUPS = (
+    select(SubcloudPeerGroup.id, SubcloudPeerGroup.group_priority, SubcloudPeerGroup.system_leader_id)
+    .where(SubcloudPeerGroup.id.in_(bindparam("group_ids", expanding=True)))
+    .order_by(SubcloudPeerGroup.id)
+    .with_for_update()
+)
+
+
 def group_facts(session: Session, site: Site, group_ids: set[int]) -> dict[int, GroupFacts]:
     """What the rules look at of some peer groups, whose rows are locked in the order of their ids."""
     if not group_ids:
         return {}
-    group = SubcloudPeerGroup
-    query = (
-        select(group.id, group.group_priority, group.system_leader_id)
-        .where(group.id.in_(group_ids))
-        .order_by(group.id)
-        .with_for_update()
-    )
     return {
         group_id: GroupFacts(
             id=group_id,
@@ -118,7 +120,7 @@ def group_facts(session: Session, site: Site, group_ids: set[int]) -> dict[int, 
             # No rule asks for the peers of a group that is at home here.
             peer_states=_peer_states(session, group_id) if priority > 0 else frozenset(),
         )
-        for group_id, priority, leader in session.execute(query)
+        for group_id, priority, leader in session.execute(LOCKED_GROUPS, {"group_ids": list(group_ids)})
     }
 
 

@@ -202,20 +202,26 @@ def _commit_change(
     session: Session, parts: Parts, row: Subcloud, situation: Situation, moved: set[int]
 ) -> Answer:
     """Commit with the associations of the groups that the change concerns, and tell the caller of these."""
+    # Written together with the subcloud: a second flush would cost a change of a member a tenth of its time.
+    with session.no_autoflush:
+        concerned, message = _move_associations(session, situation, moved)
     session.flush()
-    if members.is_change_at_secondary(situation):
-        concerned: list[PeerGroupAssociation] = []
-        message = _message_at_secondary(
-            [one for group_id in moved for one in changes.member_changed_here(session, group_id)]
-        )
-    else:
-        concerned = changes.group_changed(session, moved) if moved else []
-        message = changes.info_message(concerned)
     ids = [association.id for association in concerned]
     answer = subcloud_answer(row)
     session.commit()
     changes.hint(parts, ids)
     return answer if message is None else {**answer, "info_message": message}
+
+
+def _move_associations(
+    session: Session, situation: Situation, moved: set[int]
+) -> tuple[list[PeerGroupAssociation], str | None]:
+    """Move what a change concerns; returns the associations that have news, and what the caller is told."""
+    if members.is_change_at_secondary(situation):
+        told = [one for group_id in moved for one in changes.member_changed_here(session, group_id)]
+        return [], _message_at_secondary(told)
+    concerned = changes.group_changed(session, moved) if moved else []
+    return concerned, changes.info_message(concerned)
 
 
 def _message_at_secondary(associations: list[PeerGroupAssociation]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation
@@ -15,23 +15,40 @@ from dcapi.sync import status
 ATTEND_JOB = "attend"
 
 
+def _locking(*conditions: ColumnElement[bool]) -> Select[PeerGroupAssociation]:
+    """A statement that locks associations in the order of their ids, so that no two wait for each other."""
+    return (
+        select(PeerGroupAssociation)
+        .where(*conditions)
+        .order_by(PeerGroupAssociation.id)
+        .with_for_update(of=PeerGroupAssociation)
+        .execution_options(populate_existing=True)
+    )
+
+
+# Put together once: that takes as long as running them, and every change of a member runs the first one.
+IS_PRIMARY = PeerGroupAssociation.association_type == AssociationType.PRIMARY
+OF_GROUPS = _locking(
+    PeerGroupAssociation.peer_group_id.in_(bindparam("group_ids", expanding=True)), IS_PRIMARY
+)
+OF_PEER = _locking(PeerGroupAssociation.system_peer_id == bindparam("peer_id"), IS_PRIMARY)
+
+
 def group_changed(session: Session, group_ids: Iterable[int]) -> list[PeerGroupAssociation]:
     """Note that what the secondaries of these groups should have has changed.
 
     Locks and returns the primary associations of the groups, moved. The caller commits.
     """
-    return _changed(session, PeerGroupAssociation.peer_group_id.in_(set(group_ids)))
+    return _changed(session.scalars(OF_GROUPS, {"group_ids": list(group_ids)}))
 
 
 def peer_changed(session: Session, peer_id: int) -> list[PeerGroupAssociation]:
     """The same for all groups that one system peer is to have."""
-    return _changed(session, PeerGroupAssociation.system_peer_id == peer_id)
+    return _changed(session.scalars(OF_PEER, {"peer_id": peer_id}))
 
 
-def _changed(session: Session, whose: ColumnElement[bool]) -> list[PeerGroupAssociation]:
-    associations = lock_associations(
-        session, whose, PeerGroupAssociation.association_type == AssociationType.PRIMARY
-    )
+def _changed(locked: Iterable[PeerGroupAssociation]) -> list[PeerGroupAssociation]:
+    associations = list(locked)
     for association in associations:
         association_changed(association)
     return associations
@@ -60,15 +77,8 @@ def member_changed_here(session: Session, group_id: int) -> list[PeerGroupAssoci
 
 
 def lock_associations(session: Session, *conditions: ColumnElement[bool]) -> list[PeerGroupAssociation]:
-    """Lock associations in the order of their ids, so that two transactions cannot wait for each other."""
-    query = (
-        select(PeerGroupAssociation)
-        .where(*conditions)
-        .order_by(PeerGroupAssociation.id)
-        .with_for_update(of=PeerGroupAssociation)
-        .execution_options(populate_existing=True)
-    )
-    return list(session.scalars(query))
+    """Lock the associations that meet the conditions, and read them as they are now."""
+    return list(session.scalars(_locking(*conditions)))
 
 
 def lock_association(session: Session, association_id: int) -> PeerGroupAssociation | None:
