@@ -11,6 +11,7 @@ import pytest
 
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import LabSite
+from tests.postgres import SKIPPED, server_url, temporary_database
 
 # Two workers, so that what one process alone knows does not help; a sweep soon, so that tests need not wait.
 PAIR_SETTINGS = {"WORKERS": "2", "THREADS": "8", "RECONCILE_SECONDS": "2"}
@@ -24,6 +25,26 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Two sites that all tests of this process use; a test makes groups of its own and leaves both up."""
     with Pair(tmp_path_factory.mktemp("pair"), settings=PAIR_SETTINGS) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def postgres_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The same, each site with a database of its own on PostgreSQL."""
+    if server_url() is None:
+        pytest.skip(SKIPPED)
+    made = Pair(tmp_path_factory.mktemp("postgres-pair"), settings=PAIR_SETTINGS)
+    with temporary_database() as of_a, temporary_database() as of_b:
+        made.a.settings["SQLALCHEMY_DATABASE_URI"] = of_a
+        made.b.settings["SQLALCHEMY_DATABASE_URI"] = of_b
+        with made:
+            yield made
+
+
+@pytest.fixture(params=["pair", "postgres_pair"], ids=["sqlite", "postgresql"])
+def either_pair(request: pytest.FixtureRequest) -> Pair:
+    """A pair on each kind of database."""
+    found: Pair = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

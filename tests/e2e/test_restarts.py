@@ -97,7 +97,7 @@ def test_a_deletion_cut_off_by_a_kill_is_finished_after_a_restart(make_pair: Mak
         ThreadPoolExecutor(1) as pool,
         pair.proxy.add(Hold("DELETE", r"/v1\.0/subclouds/.*", skip=1)) as hold,
     ):
-        deletion = pool.submit(pair.at_a.twin().delete, ASSOCIATIONS, shared.association_id)
+        deletion = pool.submit(_as_another, pair, Operator.delete, ASSOCIATIONS, shared.association_id)
         hold.wait_taken()
         pair.a.kill()
         assert isinstance(deletion.exception(10), requests.ConnectionError)
@@ -116,7 +116,9 @@ def test_an_attribute_change_cut_off_by_a_kill_is_seen_and_a_sync_restores_what_
     shared = associate(pair, _group_with_members(pair))
     path = r"/v1\.0/subcloud-peer-groups/.*"
     with ThreadPoolExecutor(1) as pool, pair.proxy.add(Hold("PATCH", path, on_answer=True)) as hold:
-        change = pool.submit(pair.at_a.twin().update, GROUPS, shared.id, {"max-subcloud-rehoming": 77})
+        change = pool.submit(
+            _as_another, pair, Operator.update, GROUPS, shared.id, {"max-subcloud-rehoming": 77}
+        )
         hold.wait_taken()
         wait_until("B to take the change", lambda: shared.at_b()["max_subcloud_rehoming"] == 77)
         pair.a.kill()
@@ -142,6 +144,11 @@ def test_a_deployment_cut_off_by_a_kill_goes_on_after_a_restart(make_site: MakeS
         site.start()
         wait_until("the deployment to be complete", lambda: status() == "complete")
         assert operator.one("subclouds", added["id"])["availability-status"] == "online"
+
+
+def _as_another(pair: Pair, call: Callable[..., object], *arguments: object) -> object:
+    with pair.at_a.twin() as operator:
+        return call(operator, *arguments)
 
 
 def _group_with_members(pair: Pair) -> dict[str, object]:
