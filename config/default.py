@@ -5,7 +5,7 @@ The comment above a setting is its documentation: docs/settings.md is generated 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Settings:
     # Who checks tokens: embedded (users in identity.yaml of the instance folder).
     AUTH_STRATEGY: str = "embedded"
     # Password of the first user, admin; empty: made at random at the first start and kept in the instance folder.
-    ADMIN_PASSWORD: str = ""
+    ADMIN_PASSWORD: str = field(default="", repr=False)
     # Seconds for which an embedded token is valid.
     TOKEN_TTL_SECONDS: int = 3600
     # Keys for the secrets in the database, comma-separated, the first one encrypts; empty: made in the
     # instance folder.
-    SECRETS_KEYS: str = ""
+    SECRETS_KEYS: str = field(default="", repr=False)
 
     # -- The process --
     # Worker processes.
@@ -86,6 +86,8 @@ class Settings:
     HEARTBEAT_INTERVAL_MIN: int = 10
     # Highest heartbeat interval that a system peer may have, in seconds.
     HEARTBEAT_INTERVAL_MAX: int = 600
+    # Peers that a worker asks for a heartbeat side by side.
+    HEARTBEAT_THREADS: int = 16
 
     # -- Deployment --
     # What turns a subcloud into a running one: simulated.

@@ -21,6 +21,7 @@ from dcapi.api.request import EXTENSION
 from dcapi.auth import guard
 from dcapi.deploy.registry import deployer_of
 from dcapi.instance import InstanceFolder
+from dcapi.jobs.bell import Bell
 from dcapi.jobs.engines import make_jobs
 from dcapi.jobs.guard import Guard
 from dcapi.log import configure_logging
@@ -32,6 +33,7 @@ from dcapi.settings import PREFIX, Settings, settings_from
 from dcapi.sync import reconcile
 from dcapi.sync.attendance import attend
 from dcapi.sync.changes import ATTEND_JOB
+from dcapi.sync.monitor import Monitor
 
 __all__ = ["create_app", "prepare", "start", "stop"]
 
@@ -85,6 +87,7 @@ def _build_parts(app: Flask, settings: Settings, prepared: Prepared) -> Parts:
         deployer=deployer_of(settings),
         waiters=Guard(settings.THREADS // 2),
         peer_callers=Guard(max(1, settings.THREADS // 4)),
+        monitor_bell=Bell(),
         owner=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
     )
 
@@ -100,15 +103,17 @@ class Running:
     """What works in the background of one process."""
 
     reconciler: reconcile.Reconciler
+    monitor: Monitor
 
 
 def start(app: Flask) -> None:
     """Start the jobs and the reconciler of this process; to be called once, after any fork."""
     parts: Parts = app.extensions[EXTENSION]
-    running = Running(reconcile.Reconciler(parts, SOURCES))
+    running = Running(reconcile.Reconciler(parts, SOURCES), Monitor(parts))
     app.extensions[RUNNING] = running
     parts.jobs.start()
     running.reconciler.start()
+    running.monitor.start()
 
 
 def stop(app: Flask) -> bool:
@@ -118,6 +123,7 @@ def stop(app: Flask) -> bool:
     if running is None:
         return True
     running.reconciler.stop()
+    running.monitor.stop()
     drained = parts.jobs.drain(parts.settings.DRAIN_SECONDS)
     parts.peers.close()
     return drained

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Deployer
+from dcapi.jobs.bell import Bell
 from dcapi.jobs.guard import Guard
 from dcapi.jobs.port import Jobs
 from dcapi.peers.port import Peers
@@ -37,5 +38,7 @@ class Parts:
     # Request threads that wait for an outcome, and those that call a peer while their client waits.
     waiters: Guard
     peer_callers: Guard
+    # Rung when there is news for the watch over the peers.
+    monitor_bell: Bell
     # Under this name the process takes leases.
     owner: str

@@ -1,5 +1,6 @@
 """The tables of a site. Nothing here commits."""
 
+from dcapi.models.alarm import Alarm
 from dcapi.models.association import PeerGroupAssociation, PushedMember
 from dcapi.models.base import Base
 from dcapi.models.lease import Lease
@@ -11,6 +12,7 @@ from dcapi.models.subcloud_group import SubcloudGroup
 from dcapi.models.system_peer import SystemPeer
 
 __all__ = [
+    "Alarm",
     "Base",
     "Lease",
     "Operation",

@@ -27,3 +27,5 @@ class SystemPeer(Dated, Base):
     heartbeat_failure_policy: Mapped[str] = mapped_column(String(16), default="alarm")
     heartbeat_maintenance_timeout: Mapped[int] = mapped_column(default=600)
     availability_state: Mapped[str] = mapped_column(String(16), default=PeerAvailability.CREATED)
+    # Heartbeats in a row that were not answered; kept here so that the next watcher goes on counting.
+    heartbeat_failures: Mapped[int] = mapped_column(default=0, server_default="0")

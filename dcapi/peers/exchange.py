@@ -39,7 +39,9 @@ class Limits:
     @property
     def request(self) -> float:
         """Seconds that a request may take as a whole."""
-        return self.connect + self.read
+        hurry = _hurry.get()
+        longest = self.connect + self.read
+        return longest if hurry is None else min(hurry, longest)
 
 
 @dataclass
@@ -71,6 +73,19 @@ class Exchange:
 
 
 _current: ContextVar[Exchange] = ContextVar("exchange")
+
+# Seconds that each request of this thread may take as a whole, when that is less than the limits say.
+_hurry: ContextVar[float | None] = ContextVar("hurry", default=None)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let each request that this thread sends in the block end within so many seconds."""
+    token = _hurry.set(seconds)
+    try:
+        yield
+    finally:
+        _hurry.reset(token)
 
 
 @contextlib.contextmanager

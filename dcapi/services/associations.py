@@ -124,6 +124,7 @@ def _check_new(session: Session, values: Mapping[str, Any]) -> None:
 def _commit(session: Session, parts: Parts, association: PeerGroupAssociation) -> Answer:
     answer, is_primary = ASSOCIATION.of(association), association.is_primary
     session.commit()
+    parts.monitor_bell.ring()
     if is_primary:
         changes.hint(parts, [answer["id"]])
     return answer
@@ -146,8 +147,10 @@ def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
     """
     association = _lock(session, association_id)
     if not association.is_primary:
+        parts.monitor_bell.ring()
         raise BadRequest(SYNC_OF_NON_PRIMARY)
     if association.group.system_leader_id != parts.site.uuid:
+        parts.monitor_bell.ring()
         raise BadRequest(SYNC_OF_FOLLOWER)
     association.sync_asked += 1
     status.move(association, Event.SYNC_ASKED)
@@ -166,7 +169,7 @@ def update_association(
     if len(values) > 1:
         raise BadRequest(BOTH_FIELDS)
     if "sync_status" in values:
-        return _take_status(session, association, SyncStatus(values["sync_status"]))
+        return _take_status(session, parts, association, SyncStatus(values["sync_status"]))
     if not association.is_primary:
         raise BadRequest(PRIORITY_OF_NON_PRIMARY)
     if association.peer_group_priority == values["peer_group_priority"]:
@@ -175,13 +178,16 @@ def update_association(
     return _change_priority(parts, association_id, values["peer_group_priority"])
 
 
-def _take_status(session: Session, association: PeerGroupAssociation, told: SyncStatus) -> Answer:
+def _take_status(
+    session: Session, parts: Parts, association: PeerGroupAssociation, told: SyncStatus
+) -> Answer:
     if association.is_primary:
         raise BadRequest(STATUS_OF_PRIMARY)
     status.accept_told(association, told)
     session.flush()
     answer = ASSOCIATION.of(association)
     session.commit()
+    parts.monitor_bell.ring()
     return answer
 
 
@@ -249,6 +255,7 @@ def delete_association(session: Session, parts: Parts, association_id: int, *, f
         )
         deletion.delete_association_row(session, association_id)
         session.commit()
+        parts.monitor_bell.ring()
         return left
     if association.deleting:
         raise Conflict(BEING_DELETED)
@@ -256,6 +263,7 @@ def delete_association(session: Session, parts: Parts, association_id: int, *, f
         raise BadRequest(_leader_text(f"led by {association.group.system_leader_name}"))
     session.rollback()  # no transaction stays open while the peer is called
     _delete_with_peer(parts, association_id)
+    parts.monitor_bell.ring()
     return None
 
 

@@ -70,6 +70,8 @@ def update_peer(session: Session, parts: Parts, reference: int | str, values: di
     message = changes.info_message(associations)
     answer = PEER.of(peer)
     session.commit()
+    # Another interval, or a peer that is watched from now on: the first look is due at once.
+    parts.monitor_bell.ring()
     changes.hint(parts, association_ids)
     return answer if message is None else {**answer, "info_message": message}
 

@@ -11,13 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import take_hold
-from dcapi.models import Operation, PeerGroupAssociation
+from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
 from dcapi.models.engine import read_only
-from dcapi.models.states import Administrative, AssociationType
+from dcapi.models.states import Administrative, AssociationType, PeerAvailability
 from dcapi.parts import Parts
 from dcapi.sync import attributes
 from dcapi.sync.attendance import undone
 from dcapi.sync.changes import ATTEND_JOB, hint
+from dcapi.sync.telling import tell
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,17 @@ def associations_undone(session: Session) -> Iterable[Due]:
         PeerGroupAssociation.association_type == AssociationType.PRIMARY
     )
     for association in session.scalars(query):
-        reachable = association.peer.administrative_state == Administrative.ENABLED
         task = undone(association)
-        if task is not None and (reachable or association.sync_status == "syncing" or association.deleting):
+        if task is not None and (task is not tell or _may_be_told(association.peer)):
             yield Due(ATTEND_JOB, f"association:{association.id}", {"association_id": association.id})
+
+
+def _may_be_told(peer: SystemPeer) -> bool:
+    """Whether telling a status may succeed; the heartbeat that finds a peer back brings it up again."""
+    return (
+        peer.administrative_state == Administrative.ENABLED
+        and peer.availability_state != PeerAvailability.UNAVAILABLE
+    )
 
 
 def attribute_changes_undone(session: Session) -> Iterable[Due]:

@@ -1,0 +1,96 @@
+"""Raises and clears the alarms of the peers, in the transaction of what they are about."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from dcapi.models import Alarm, PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
+from dcapi.models.base import utc_now_text
+
+logger = logging.getLogger(__name__)
+
+PEER_DISCONNECTED = "280.004"
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    MAJOR = "major"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an alarm says."""
+
+    alarm_id: str
+    entity: str
+    severity: Severity
+    reason: str
+    proposed_repair: str
+
+
+def raise_alarm(session: Session, finding: Finding) -> None:
+    """Raise an alarm, or renew the one that is raised already; the caller commits."""
+    alarm = session.scalar(_row(finding.alarm_id, finding.entity).with_for_update())
+    if alarm is None:
+        alarm = Alarm(alarm_id=finding.alarm_id, entity=finding.entity)
+        session.add(alarm)
+        logger.warning("alarm %s raised for %s: %s", finding.alarm_id, finding.entity, finding.reason)
+    else:
+        alarm.updated_at = utc_now_text()
+    alarm.severity = finding.severity
+    alarm.reason = finding.reason
+    alarm.proposed_repair = finding.proposed_repair
+
+
+def clear_alarm(session: Session, alarm_id: str, entity: str) -> None:
+    """Clear an alarm if it is raised; the caller commits."""
+    if session.scalar(_row(alarm_id, entity)) is not None:
+        session.execute(delete(Alarm).where(Alarm.alarm_id == alarm_id, Alarm.entity == entity))
+        logger.warning("alarm %s cleared for %s", alarm_id, entity)
+
+
+def _row(alarm_id: str, entity: str):  # type: ignore[no-untyped-def]
+    return select(Alarm).where(Alarm.alarm_id == alarm_id, Alarm.entity == entity)
+
+
+def peer_entity(peer: SystemPeer) -> str:
+    return f"peer={peer.peer_uuid}"
+
+
+def raise_disconnected(session: Session, peer: SystemPeer, reason: str) -> None:
+    """Raise the alarm of a peer that does not answer: critical when it leads groups that are here too."""
+    led = _groups_led_by(session, peer)
+    impact = f" It leads the peer group(s) {', '.join(led)}, which this site can take over." if led else ""
+    raise_alarm(
+        session,
+        Finding(
+            PEER_DISCONNECTED,
+            peer_entity(peer),
+            Severity.CRITICAL if led else Severity.MAJOR,
+            f"Peer {peer.peer_name} (peer_uuid={peer.peer_uuid}) is disconnected: {reason}{impact}",
+            "Check the connection to the peer site and the state of its services. If the site is lost and it "
+            "leads peer groups, migrate these to a site that is alive.",
+        ),
+    )
+
+
+def clear_disconnected(session: Session, peer: SystemPeer) -> None:
+    clear_alarm(session, PEER_DISCONNECTED, peer_entity(peer))
+
+
+def _groups_led_by(session: Session, peer: SystemPeer) -> list[str]:
+    query = (
+        select(SubcloudPeerGroup.peer_group_name)
+        .join(PeerGroupAssociation, PeerGroupAssociation.peer_group_id == SubcloudPeerGroup.id)
+        .where(
+            PeerGroupAssociation.system_peer_id == peer.id,
+            SubcloudPeerGroup.system_leader_id == peer.peer_uuid,
+        )
+        .order_by(SubcloudPeerGroup.peer_group_name)
+    )
+    return list(session.scalars(query))

@@ -1,0 +1,222 @@
+"""What an answer of a peer to a heartbeat, or its silence, means for the rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dcapi.jobs.hold import Hold
+from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
+from dcapi.models.states import AssociationType, PeerAvailability, SyncStatus
+from dcapi.parts import Parts
+from dcapi.peers.errors import PeerError
+from dcapi.peers.port import PeerPort
+from dcapi.sync import alarms, attributes, status
+from dcapi.sync.attendance import hold_association
+from dcapi.sync.changes import association_changed, hint, lock_associations
+from dcapi.sync.copy import remote_subcloud
+from dcapi.sync.plan import make_plan
+from dcapi.sync.remote_group import ATTRIBUTES
+from dcapi.sync.snapshot import Target, snapshot_of, target_of
+from dcapi.sync.status import Event
+
+logger = logging.getLogger(__name__)
+
+Listed = dict[int, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of one association before its peer is asked: only that is compared with the answer."""
+
+    target: Target
+    group_updated_at: str | None
+
+
+def seen_before(session: Session, peer_id: int) -> dict[int, Seen]:
+    """The primary associations of a peer whose copies are expected to be equal, by id.
+
+    A group whose attributes are just being changed is left out: its copies are ahead of it.
+    """
+    changing = select(Operation.subject_id).where(Operation.kind == attributes.OPERATION)
+    query = select(PeerGroupAssociation).where(
+        PeerGroupAssociation.system_peer_id == peer_id,
+        PeerGroupAssociation.association_type == AssociationType.PRIMARY,
+        PeerGroupAssociation.sync_status == SyncStatus.IN_SYNC,
+        PeerGroupAssociation.deleting.is_(False),
+        PeerGroupAssociation.peer_group_id.not_in(changing),
+    )
+    return {
+        association.id: Seen(target_of(association), association.group.updated_at)
+        for association in session.scalars(query)
+    }
+
+
+def note_success(
+    parts: Parts, hold: Hold, client: PeerPort, peer_id: int, groups: Listed, seen: dict[int, Seen]
+) -> None:
+    """A peer listed its groups: it is available, and its copies are compared with what was seen before.
+
+    Nothing is written when nothing is new. Raises LeaseLost, and PeerError when what has to be asked further
+    of a peer that came back is not answered.
+    """
+    with parts.unit_of_work() as session:
+        peer = session.get(SystemPeer, peer_id)
+        if peer is None:
+            return
+        is_back = peer.availability_state == PeerAvailability.UNAVAILABLE
+        is_news = peer.availability_state == PeerAvailability.CREATED or peer.heartbeat_failures > 0
+    if is_back:
+        _welcome(parts, hold, client, peer_id)
+    elif is_news:
+        _note_answer(parts, hold, peer_id)
+    differing = [association_id for association_id, one in seen.items() if _differs(one.target, groups)]
+    if differing:
+        _note_differing(parts, hold, differing, seen)
+
+
+def _note_answer(parts: Parts, hold: Hold, peer_id: int) -> None:
+    """A peer that was never declared away answers: that moves no status."""
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        peer = _locked_peer(session, peer_id)
+        if peer is not None:
+            peer.availability_state = PeerAvailability.AVAILABLE
+            peer.heartbeat_failures = 0
+            session.commit()
+
+
+def _locked_peer(session: Session, peer_id: int) -> SystemPeer | None:
+    return session.scalar(
+        select(SystemPeer)
+        .where(SystemPeer.id == peer_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def _primary_associations(session: Session, peer_id: int) -> list[PeerGroupAssociation]:
+    return lock_associations(
+        session,
+        PeerGroupAssociation.system_peer_id == peer_id,
+        PeerGroupAssociation.association_type == AssociationType.PRIMARY,
+    )
+
+
+def _welcome(parts: Parts, hold: Hold, client: PeerPort, peer_id: int) -> None:
+    """A peer answers again: see who it is and what it has, then move the statuses.
+
+    Another system in its place differs in everything, and is for a sync to name.
+    """
+    equal = _compare_all(parts, client, peer_id)
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        peer = _locked_peer(session, peer_id)
+        if peer is None:
+            return
+        peer.availability_state = PeerAvailability.AVAILABLE
+        peer.heartbeat_failures = 0
+        alarms.clear_disconnected(session, peer)
+        associations = _primary_associations(session, peer_id)
+        for association in associations:
+            same = equal.get(association.id) == association.revision
+            status.move(association, Event.PEER_BACK_EQUAL if same else Event.PEER_BACK_DIFFERENT)
+        ids = [association.id for association in associations]
+        logger.warning("peer %s is available", peer.peer_name)
+        session.commit()
+    hint(parts, ids)
+
+
+def _compare_all(parts: Parts, client: PeerPort, peer_id: int) -> dict[int, int]:
+    """Association id → the revision at which the peer's copy was found equal; the others differ."""
+    with parts.unit_of_work() as session:
+        associations = _primary_associations(session, peer_id)
+        ids = [association.id for association in associations]
+        peer_uuid = associations[0].peer.peer_uuid if associations else ""
+    equal: dict[int, int] = {}
+    if client.system_uuid().lower() != peer_uuid.lower():
+        return equal
+    for association_id in ids:
+        revision = _compare(parts, client, association_id)
+        if revision is not None:
+            equal[association_id] = revision
+    return equal
+
+
+def _compare(parts: Parts, client: PeerPort, association_id: int) -> int | None:
+    """One request: the members there. While a run goes on nothing can be said, and its end says more."""
+    hold = hold_association(parts, association_id)
+    if hold is None:
+        return None
+    with hold:
+        with parts.unit_of_work() as session:
+            association = session.get(PeerGroupAssociation, association_id)
+            if association is None or association.remote_group_id is None:
+                return None
+            snapshot = snapshot_of(session, association)
+            group_id = association.remote_group_id
+        try:
+            there = [remote_subcloud(answer) for answer in client.group_subclouds(group_id)]
+        except PeerError as error:
+            logger.info("association %d could not be compared: %s", association_id, error.message)
+            return None
+        plan = make_plan(snapshot.members, there, snapshot.ledger)
+        return snapshot.revision if plan.is_empty else None
+
+
+def _differs(target: Target, groups: Listed) -> bool:
+    """Whether the copy that the peer lists has other attributes or another leader, or is gone."""
+    there = groups.get(target.remote_group_id or 0)
+    if there is None:
+        return True
+    wanted = target.group.as_request(target.priority)
+    leader_differs = str(there["system_leader_id"]).lower() != target.group.leader_id.lower()
+    return leader_differs or any(there.get(shown) != wanted[asked] for asked, shown in ATTRIBUTES.items())
+
+
+def _note_differing(parts: Parts, hold: Hold, ids: list[int], seen: dict[int, Seen]) -> None:
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        moved = []
+        for association in lock_associations(session, PeerGroupAssociation.id.in_(ids)):
+            before = seen[association.id]
+            # What changed here since the peer was asked explains the difference.
+            if association.group.updated_at == before.group_updated_at and _still_expected(
+                session, association
+            ):
+                association_changed(association)
+                moved.append(association.id)
+        session.commit()
+    hint(parts, moved)
+
+
+def _still_expected(session: Session, association: PeerGroupAssociation) -> bool:
+    return association.id in seen_before(session, association.system_peer_id)
+
+
+def note_failure(parts: Parts, hold: Hold, peer_id: int, reason: str) -> None:
+    """A peer did not list its groups: too often in a row, and it is unavailable. Raises LeaseLost."""
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        peer = _locked_peer(session, peer_id)
+        if peer is None:
+            return
+        peer.heartbeat_failures += 1
+        logger.info("peer %s missed heartbeat %d: %s", peer.peer_name, peer.heartbeat_failures, reason)
+        reached = peer.heartbeat_failures >= peer.heartbeat_failure_threshold
+        if reached and peer.availability_state != PeerAvailability.UNAVAILABLE:
+            _declare_unavailable(session, peer, reason)
+        session.commit()
+
+
+def _declare_unavailable(session: Session, peer: SystemPeer, reason: str) -> None:
+    peer.availability_state = PeerAvailability.UNAVAILABLE
+    logger.warning("peer %s is unavailable: %s", peer.peer_name, reason)
+    alarms.raise_disconnected(session, peer, reason)
+    message = f"Peer {peer.peer_name} is unavailable: {reason}"
+    for association in _primary_associations(session, peer.id):
+        status.move(association, Event.PEER_UNAVAILABLE, message)

@@ -1,0 +1,172 @@
+"""Watches the peers: which ones answer, and which of their copies drifted. One process watches a peer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from dcapi.jobs.hold import Hold, LeaseLost, take_hold
+from dcapi.models import Lease, PeerGroupAssociation, SystemPeer
+from dcapi.models.engine import read_only
+from dcapi.models.states import Administrative
+from dcapi.parts import Parts
+from dcapi.peers.address import PeerAddress
+from dcapi.peers.errors import PeerError
+from dcapi.peers.exchange import within
+from dcapi.sync import heartbeat
+from dcapi.sync.snapshot import address_of
+
+logger = logging.getLogger(__name__)
+
+# A lease outlives a heartbeat, which takes at most one interval, and is over before two have passed.
+LEASE_INTERVALS = 1.5
+# Seconds after which the watches are read anew, at the latest; shorter intervals look more often.
+LONGEST_LOOK = 1.0
+LOOKS_PER_INTERVAL = 5
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A peer that has to be watched, as its row says."""
+
+    address: PeerAddress
+    interval: float
+
+
+@dataclass
+class Turn:
+    """This process watches a peer: under which lease, and when the next heartbeat is due."""
+
+    hold: Hold
+    due: float
+    beat: Future[bool] | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.beat is not None and not self.beat.done()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last heartbeat found that another process watches this peer by now."""
+        return self.beat is not None and self.beat.done() and not self.beat.result()
+
+
+def peer_lease(peer_id: int) -> str:
+    return f"peer:{peer_id}"
+
+
+def read_watches(session: Session) -> dict[int, Watch]:
+    """The enabled peers that have an association, by id."""
+    query = select(SystemPeer).where(
+        SystemPeer.administrative_state == Administrative.ENABLED,
+        exists().where(PeerGroupAssociation.system_peer_id == SystemPeer.id),
+    )
+    return {
+        peer.id: Watch(address_of(peer), float(peer.heartbeat_interval)) for peer in session.scalars(query)
+    }
+
+
+class Monitor:
+    """The thread that gives the peers their turns, and the threads on which their heartbeats run."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._bell = parts.monitor_bell
+        self._turns: dict[int, Turn] = {}
+        self._stopping = False
+        self._pool = ThreadPoolExecutor(parts.settings.HEARTBEAT_THREADS, "heartbeat")
+        self._thread = threading.Thread(target=self._watch_for_ever, name="monitor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give the peers up to the other processes; heartbeats under way are left to their time limit."""
+        self._stopping = True
+        self._bell.ring()
+        self._thread.join(self._parts.settings.DRAIN_SECONDS)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for turn in self._turns.values():
+            if not turn.is_under_way:
+                turn.hold.release()
+
+    def _watch_for_ever(self) -> None:
+        pause = 0.0
+        while not self._stopping:
+            try:
+                pause = self.look()
+            # The thread boundary: a database that is away for a moment must not end the watch.
+            except Exception:
+                logger.exception("the watches could not be read, the next look tries again")
+                pause = LONGEST_LOOK
+            self._bell.wait(pause)
+
+    def look(self) -> float:
+        """Take the turns that are free and begin the heartbeats that are due.
+
+        Returns the seconds to the next look.
+        """
+        with self._parts.unit_of_work() as session:
+            watches = read_watches(read_only(session))
+            taken = _taken(session, watches)
+        over = {peer_id for peer_id, turn in self._turns.items() if turn.is_over}
+        self._drop(over | (set(self._turns) - set(watches)))
+        for peer_id in set(watches) - set(self._turns) - taken:
+            self._take_turn(peer_id, watches[peer_id])
+        for peer_id, turn in self._turns.items():
+            if turn.due <= time.monotonic() and not turn.is_under_way:
+                turn.due = time.monotonic() + watches[peer_id].interval
+                turn.beat = self._pool.submit(self._beat, peer_id, watches[peer_id], turn.hold)
+        return min([LONGEST_LOOK, *(watch.interval / LOOKS_PER_INTERVAL for watch in watches.values())])
+
+    def _drop(self, peer_ids: set[int]) -> None:
+        for peer_id in peer_ids:
+            self._turns.pop(peer_id).hold.release()
+
+    def _take_turn(self, peer_id: int, watch: Watch) -> None:
+        owner = f"{self._parts.owner}/{uuid.uuid4().hex[:8]}"
+        seconds = watch.interval * LEASE_INTERVALS
+        hold = take_hold(self._parts.unit_of_work, peer_lease(peer_id), owner, seconds)
+        if hold is not None:
+            # The first heartbeat is due at once.
+            self._turns[peer_id] = Turn(hold, due=time.monotonic())
+
+    def _beat(self, peer_id: int, watch: Watch, hold: Hold) -> bool:
+        """One heartbeat; returns whether this process still watches the peer afterwards."""
+        try:
+            beat(self._parts, hold, peer_id, watch)
+        except LeaseLost:
+            return False
+        # The thread boundary: one heartbeat that goes wrong must not be the last one.
+        except Exception:
+            logger.exception("the heartbeat of peer %s could not be noted", watch.address.name)
+        return True
+
+
+def _taken(session: Session, watches: dict[int, Watch]) -> set[int]:
+    """The peers that some process watches now: reading that is cheaper than trying to take their leases."""
+    names = {peer_lease(peer_id): peer_id for peer_id in watches}
+    query = select(Lease.name).where(Lease.name.in_(names), Lease.expires_at > time.time())
+    return {names[name] for name in session.scalars(query)}
+
+
+def beat(parts: Parts, hold: Hold, peer_id: int, watch: Watch) -> None:
+    """Ask a peer for its groups, within one interval, and note what that means. Raises LeaseLost."""
+    limit = min(watch.interval, parts.settings.PEER_CONNECT_TIMEOUT + parts.settings.PEER_READ_TIMEOUT)
+    client = parts.peers.client(watch.address)
+    client.before_request = lambda: hold.ensure(client.request_limit)
+    with parts.unit_of_work() as session:
+        seen = heartbeat.seen_before(read_only(session), peer_id)
+    try:
+        with within(limit):
+            groups = {int(group["id"]): group for group in client.groups()}
+            heartbeat.note_success(parts, hold, client, peer_id, groups, seen)
+    except PeerError as error:
+        heartbeat.note_failure(parts, hold, peer_id, error.message)

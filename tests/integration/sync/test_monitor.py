@@ -1,0 +1,243 @@
+"""Heartbeats: who watches, what silence and answers mean, and what is found when a peer is back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from dcapi.jobs.hold import Hold, take_hold
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
+from dcapi.models.states import FailureCause, PeerAvailability
+from dcapi.peers.errors import PeerRefused, PeerUnavailable
+from dcapi.sync import monitor
+from dcapi.sync.monitor import Monitor, beat, peer_lease, read_watches
+from dcapi.sync.reconcile import Reconciler, associations_undone
+from tests.integration.sync.conftest import Site
+
+GONE = PeerUnavailable("no answer")
+OTHER = "99999999-2222-4333-8444-555555555555"
+
+
+@pytest.fixture
+def quiet(site: Site) -> Site:
+    """A site in sync with a peer that is known to be available."""
+    site.add_member("edge-1")
+    site.associate()
+    site.run_jobs()
+    heartbeat(site)
+    assert site.standing() == ("in-sync", "in-sync")
+    assert peer(site)["availability-state"] == "available"
+    site.peer.calls.clear()
+    return site
+
+
+def peer(site: Site) -> dict[str, Any]:
+    return site.good(site.operator.get("/system-peers/1"))
+
+
+def alarms(site: Site) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = site.good(site.operator.get("/system-alarms"))["system_alarms"]
+    return found
+
+
+def hold_peer(site: Site) -> Hold:
+    hold = take_hold(site.parts.unit_of_work, peer_lease(1), "the watcher", 60)
+    assert hold is not None
+    return hold
+
+
+def heartbeat(site: Site, times: int = 1) -> None:
+    with hold_peer(site) as hold:
+        for _ in range(times):
+            with site.parts.unit_of_work() as session:
+                watch = read_watches(session)[1]
+            beat(site.parts, hold, 1, watch)
+    site.run_jobs()
+
+
+def test_a_heartbeat_is_one_request_when_nothing_is_to_be_done(quiet: Site) -> None:
+    before = quiet.row().updated_at, peer(quiet)
+    heartbeat(quiet)
+    assert [method for method, _ in quiet.peer.calls] == ["groups"]
+    assert (quiet.row().updated_at, peer(quiet)) == before
+
+
+@pytest.mark.parametrize("error", [GONE, PeerRefused("garbage", 200, ""), PeerRefused("no", 403, "no")])
+def test_failures_in_a_row_make_a_peer_unavailable(quiet: Site, error: Exception) -> None:
+    quiet.peer.fail(error, times=None)
+    heartbeat(quiet, times=2)
+    assert (peer(quiet)["availability-state"], alarms(quiet)) == ("available", [])
+    heartbeat(quiet)
+    assert peer(quiet)["availability-state"] == "unavailable"
+    association = quiet.association()
+    assert association["sync-status"] == "unknown"
+    assert str(error) in association["sync-message"]
+
+
+def test_an_answer_in_between_begins_the_count_anew(quiet: Site) -> None:
+    quiet.peer.fail(GONE, on="groups", times=2)
+    heartbeat(quiet, times=3)
+    quiet.peer.fail(GONE, on="groups", times=2)
+    heartbeat(quiet, times=3)
+    assert peer(quiet)["availability-state"] == "available"
+
+
+def test_a_peer_that_is_back_and_equal_is_in_sync_again(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    quiet.peer.heal()
+    heartbeat(quiet)
+    assert quiet.standing() == ("in-sync", "in-sync")
+    assert alarms(quiet) == []
+
+
+@pytest.mark.parametrize("how", ["member", "attribute", "lost", "another system"])
+def test_a_peer_that_comes_back_from_a_backup_is_out_of_sync(quiet: Site, how: str) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    quiet.peer.heal()
+    if how == "member":
+        quiet.there.subclouds.clear()
+    elif how == "attribute":
+        quiet.there.group_named("trains")["max_subcloud_rehoming"] = 3
+    elif how == "another system":
+        quiet.there.uuid = OTHER
+    else:
+        quiet.there.groups.clear()
+        quiet.there.associations.clear()
+        quiet.there.subclouds.clear()
+    heartbeat(quiet)
+    heartbeat(quiet)
+    assert quiet.association()["sync-status"] == "out-of-sync"
+
+
+def test_a_change_while_the_peer_is_unavailable_fails_and_mends_when_it_is_back(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    body = {"description": "changed while it was away"}
+    quiet.good(quiet.operator.patch("/subclouds/1", data=body, content_type="multipart/form-data"))
+    assert quiet.association()["sync-status"] == "failed"
+    assert quiet.row().sync_cause == FailureCause.UNREACHABLE
+    quiet.peer.heal()
+    heartbeat(quiet)
+    assert quiet.standing() == ("out-of-sync", "out-of-sync")
+
+
+def test_nothing_is_told_to_a_peer_that_is_known_to_be_away(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    quiet.peer.calls.clear()
+    assert Reconciler(quiet.parts, [associations_undone]).sweep() == 0
+    assert quiet.peer.calls == []
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [{"max_subcloud_rehoming": 3}, {"group_state": "disabled"}, {"group_priority": 9}],
+)
+def test_a_copy_whose_attributes_drifted_is_out_of_sync(quiet: Site, drift: dict[str, Any]) -> None:
+    quiet.there.group_named("trains").update(drift)
+    heartbeat(quiet)
+    assert quiet.standing() == ("out-of-sync", "out-of-sync")
+
+
+def test_an_attribute_change_that_goes_on_is_no_drift(quiet: Site) -> None:
+    quiet.peer.do(
+        lambda: quiet.change(SubcloudPeerGroup, 1, max_subcloud_rehoming=3, updated_at="later"), on="groups"
+    )
+    heartbeat(quiet)
+    assert quiet.association()["sync-status"] == "in-sync"
+
+
+def test_the_alarm_names_the_groups_that_the_peer_leads(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    (alarm,) = alarms(quiet)
+    assert (alarm["alarm_id"], alarm["severity"]) == ("280.004", "major")
+    assert alarm["entity_instance_id"] == f"peer={quiet.there.uuid}"
+    quiet.peer.heal()
+    heartbeat(quiet)
+    quiet.change(SubcloudPeerGroup, 1, system_leader_id=quiet.there.uuid)
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    (alarm,) = alarms(quiet)
+    assert alarm["severity"] == "critical"
+    assert "trains" in alarm["reason_text"]
+
+
+def test_only_an_enabled_peer_with_an_association_is_watched(site: Site) -> None:
+    def watched() -> list[int]:
+        with site.parts.unit_of_work() as session:
+            return list(read_watches(session))
+
+    assert watched() == []
+    site.associate()
+    assert watched() == [1]
+    site.change(SystemPeer, 1, administrative_state="disabled")
+    assert watched() == []
+
+
+def test_one_process_watches_a_peer_and_another_takes_over(
+    quiet: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Monitor(quiet.parts), Monitor(quiet.parts)
+    first.look()
+    second.look()
+    assert beats(first, quiet) == 1
+    assert beats(second, quiet) == 1
+    # The first one dies: its lease is not renewed, and time goes on.
+    monkeypatch.setattr(monitor.time, "time", lambda: REAL_TIME() + 1000)
+    monkeypatch.setattr("dcapi.jobs.hold.time.time", lambda: REAL_TIME() + 1000)
+    second.look()
+    assert beats(second, quiet) == 2
+
+
+REAL_TIME = time.time
+
+
+def beats(one: Monitor, site: Site) -> int:
+    """Heartbeats that the peer has heard, once those under way have ended."""
+    one._pool.shutdown(wait=True)
+    one._pool = type(one._pool)(1)
+    return site.peer.count["groups"]
+
+
+def test_a_watcher_that_lost_its_lease_writes_nothing(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    quiet.change(SystemPeer, 1, heartbeat_failures=2)
+    with hold_peer(quiet) as hold:
+        hold.release()
+        with quiet.parts.unit_of_work() as session:
+            watch = read_watches(session)[1]
+        with pytest.raises(monitor.LeaseLost):
+            beat(quiet.parts, hold, 1, watch)
+    assert peer(quiet)["availability-state"] == PeerAvailability.AVAILABLE
+
+
+def test_a_peer_that_answers_for_the_first_time_disturbs_no_sync(site: Site) -> None:
+    site.add_member("edge-1")
+    site.associate()
+    with hold_peer(site) as hold, site.parts.unit_of_work() as session:
+        watch = read_watches(session)[1]
+        session.rollback()
+        beat(site.parts, hold, 1, watch)
+    assert site.association()["sync-status"] == "syncing"
+    assert site.row().sync_asked == 0
+    site.run_jobs()
+    assert site.standing() == ("in-sync", "in-sync")
+
+
+def test_members_that_changed_during_the_comparison_are_different(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    quiet.peer.heal()
+
+    def change() -> None:
+        quiet.change(Subcloud, 1, description="in between")
+        quiet.change(PeerGroupAssociation, 1, revision=quiet.row().revision + 1)
+
+    quiet.peer.do(change, on="group_subclouds", after=True)
+    heartbeat(quiet)
+    assert quiet.standing() == ("out-of-sync", "out-of-sync")
