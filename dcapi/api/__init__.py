@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from dcapi.api import (
+    alarms,
     associations,
+    health,
     identity,
     peer_groups,
     platform,
@@ -21,6 +23,8 @@ from dcapi.api.json import OrjsonProvider
 
 BLUEPRINTS = (
     versions.blueprint,
+    health.blueprint,
+    alarms.blueprint,
     identity.blueprint,
     platform.blueprint,
     system_peers.blueprint,
