@@ -9,7 +9,6 @@ from dcapi.api import (
     identity,
     peer_groups,
     platform,
-    request_ids,
     subcloud_groups,
     subclouds,
     system_peers,
@@ -41,6 +40,5 @@ def register(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.before_request(refuse_large_body)
     register_errors(app)
-    request_ids.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
