@@ -16,6 +16,7 @@ from dcapi.models.states import NO_MESSAGE, Migration
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.peers.port import PeerPort
+from dcapi.peers.texts import clean
 from dcapi.sync import remote_group, status, turns
 from dcapi.sync.changes import lock_association, lock_associations
 from dcapi.sync.copy import remote_subcloud
@@ -211,7 +212,8 @@ def _verify(client: PeerPort, run: Run, outcome: Outcome) -> None:
 
 
 def _describe_failures(failures: dict[str, str], members: int) -> str:
-    named = [f"{name}: {why}" for name, why in list(failures.items())[:NAMED_FAILURES]]
+    # Names and states may be the peer's: nobody checked what stands in them.
+    named = [f"{clean(name)}: {clean(why)}" for name, why in list(failures.items())[:NAMED_FAILURES]]
     if len(failures) > NAMED_FAILURES:
         named.append(f"and {len(failures) - NAMED_FAILURES} more")
     return f"{len(failures)} subcloud(s) of {members} could not be synced. " + "; ".join(named)

@@ -311,6 +311,19 @@ class TestRuns:
         assert site.association()["sync-status"] == "out-of-sync"
         assert "site-c" in site.association()["sync-message"]
 
+    @pytest.mark.parametrize("strange", ["two\nlines", "x" * 100_000])
+    def test_a_name_of_the_peers_choosing_does_no_harm_in_the_message(
+        self, quiet: Site, strange: str
+    ) -> None:
+        group_id = quiet.there.group_named("trains")["id"]
+        quiet.there.put_subcloud(strange, "region-of-stranger", peer_group_id=group_id)
+        quiet.ask_for_sync()
+        quiet.run_jobs()
+        message = quiet.association()["sync-message"]
+        assert "was not sent from here" in message
+        assert message.isprintable()
+        assert len(message) < 5_000
+
     def test_a_password_that_is_no_base64_is_compared_like_any_other(self, quiet: Site) -> None:
         quiet.add_member("edge-2", admin_password="pässword")
         quiet.ask_for_sync()
