@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -13,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
-from dcapi.jobs.hold import Hold, take_hold
+from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.states import AssociationType, Migration
 from dcapi.parts import Parts
@@ -191,12 +190,7 @@ def _update_with_peers(
     group_id = group.id
     _check_name(session, changes, but=group_id)
     session.rollback()  # no transaction stays open while peers are called
-    hold = take_hold(
-        parts.unit_of_work,
-        attributes.group_lease(group_id),
-        f"{parts.owner}/{uuid.uuid4().hex[:8]}",
-        parts.settings.LEASE_SECONDS,
-    )
+    hold = attributes.hold_group(parts, group_id)
     if hold is None:
         raise Conflict(BEING_CHANGED)
     with ExitStack() as held:
