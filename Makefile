@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run lab test lint format bench docs clean
+.PHONY: help install run lab test faults lint format bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -34,6 +34,14 @@ lab: install ## two sites on this machine go through the scenarios; KEEP=1 leave
 
 test: install ## the whole test suite in parallel; with DCAPI_TEST_POSTGRES_URL also on PostgreSQL
 	exec $(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+# Faults: how many runs, the seed of the first one (random when not given), and on which database.
+RUNS ?= 200
+SEED ?=
+DATABASE ?= sqlite
+
+faults: install ## random operations and faults on two sites: make faults RUNS=200 SEED=1 DATABASE=postgresql
+	exec $(BIN)/python -m tests.faults --runs $(RUNS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
 
 lint: install ## ruff, mypy, and the floors by import-linter
 	$(BIN)/ruff check

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from dcapi import create_app
+import sys
 
-app = create_app()
+from dcapi import create_app
+from dcapi.errors import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as error:
+    sys.exit(f"dcapi: {error}")

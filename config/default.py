@@ -33,7 +33,8 @@ class Settings:
     # -- Who may call --
     # Who checks tokens: embedded (users in identity.yaml of the instance folder).
     AUTH_STRATEGY: str = "embedded"
-    # Password of the first user, admin; empty: made at random at the first start and kept in the instance folder.
+    # Password of the first user, admin; empty: made at random at the first start and kept in the instance
+    # folder.
     ADMIN_PASSWORD: str = field(default="", repr=False)
     # Seconds for which an embedded token is valid.
     TOKEN_TTL_SECONDS: int = 3600

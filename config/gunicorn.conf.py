@@ -53,6 +53,8 @@ keepalive = 75
 # After this gunicorn kills a worker: the jobs must have had their time by then.
 graceful_timeout = math.ceil(settings.DRAIN_SECONDS) + REQUESTS_END_SECONDS
 control_socket_disable = True
+# What a worker writes is for this site's user alone.
+umask = 0o077
 proc_name = f"dcapi {settings.SITE_NAME}"
 
 loglevel = settings.LOG_LEVEL.lower()

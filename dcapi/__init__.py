@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask
 
 from dcapi import api, cli
+from dcapi.api import request_ids
 from dcapi.api.database import open_database, unit_of_work_of
 from dcapi.api.request import EXTENSION
 from dcapi.auth import guard
@@ -59,6 +60,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     open_database(app, settings, prepared.database_uri, prepared.keyring)
     app.extensions[EXTENSION] = parts = _build_parts(app, settings, prepared)
     _register_jobs(parts)
+    request_ids.register(app)  # before the guard, so that who is refused gets an id of its own too
     guard.install(app, settings)
     api.register(app)
     cli.register(app)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dcapi.errors import SettingsError
 from dcapi.settings import Settings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +27,17 @@ class InstanceFolder:
         return cls(PROJECT_ROOT / settings.INSTANCE_PATH)
 
     def make(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make the folder and those above it that are missing; raises SettingsError if that cannot be."""
+        try:
+            # Not by ``parents=True``, which gives the folders above the mode that everybody can read.
+            for folder in [*reversed(self.path.parents), self.path]:
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"DCAPI_INSTANCE_PATH={str(self.path)!r} cannot be made: {error}") from error
+
+    def make_private(self, path: Path) -> None:
+        """Make an empty file that only this site's user may read, unless it is there."""
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
     def made_once(self, name: str, make: Callable[[], str]) -> str:
         """The text of the file ``name``; made by ``make`` and kept with mode 0600 when there is none."""
@@ -57,6 +68,7 @@ class InstanceFolder:
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Hold a lock between the processes of this site."""
-        with (self.path / f".{name}.lock").open("w") as file:
+        self.make_private(lock := self.path / f".{name}.lock")
+        with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 import uuid
 from dataclasses import dataclass
 
@@ -12,13 +14,17 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from dcapi import migrations
 from dcapi.auth.users import prepare_identity
+from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
-from dcapi.models.engine import database_uri, make_engine
+from dcapi.models.engine import SQLITE_FILE, database_uri, make_engine
 from dcapi.models.site import THE_SITE, SiteRecord
 from dcapi.models.types import keyring_of
 from dcapi.parts import Site
-from dcapi.settings import Settings
+from dcapi.peers.directory import Peers
+from dcapi.settings import Settings, unknown_names
+
+logger = logging.getLogger(__name__)
 
 SECRETS_KEY_FILE = "secrets.key"
 
@@ -38,15 +44,27 @@ def prepare(settings: Settings) -> Prepared:
 
     Raises SettingsError when the environment contradicts what the database says.
     """
+    _check_parts(settings)
+    for name in unknown_names(os.environ):
+        logger.warning("%s is set, but there is no such setting: see docs/settings.md", name)
     folder = InstanceFolder.of(settings)
     folder.make()
     with folder.locked("preparation"):
         keys = _keys(settings, folder)
         keyring = _keyring(keys)
         uri = database_uri(settings, folder.path)
+        if not settings.SQLALCHEMY_DATABASE_URI:
+            # Its journals get the mode of the file itself.
+            folder.make_private(folder.path / SQLITE_FILE)
         record = _prepare_database(uri, settings, keys, keyring)
         prepare_identity(folder, settings)
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
+
+
+def _check_parts(settings: Settings) -> None:
+    """What only the parts themselves can judge stops the start here, not the first worker."""
+    deployer_of(settings)
+    Peers(settings).close()
 
 
 def _keys(settings: Settings, folder: InstanceFolder) -> list[str]:

@@ -13,6 +13,8 @@ from dcapi.errors import SettingsError
 __all__ = ["PREFIX", "Settings", "from_environment", "settings_from"]
 
 PREFIX = "DCAPI_"
+# What only the tests of this project read.
+TEST_PREFIX = "DCAPI_TEST_"
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
@@ -23,6 +25,13 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     source = os.environ if environment is None else environment
     given = {name[len(PREFIX) :]: text for name, text in source.items() if name.startswith(PREFIX)}
     return settings_from(given)
+
+
+def unknown_names(environment: Mapping[str, str]) -> list[str]:
+    """Variables of this project's prefix that set nothing, most likely misspelt."""
+    known = {field.name for field in dataclasses.fields(Settings)}
+    names = (name for name in environment if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX))
+    return sorted(name for name in names if name[len(PREFIX) :] not in known)
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
@@ -83,6 +92,8 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("SYNC_DEADLINE", 1, 10**6),
     ("HEARTBEAT_INTERVAL_MIN", 1, 600),
     ("HEARTBEAT_INTERVAL_MAX", 1, 10**6),
+    ("OPERATION_SECRET_TTL", 1, 10**8),
+    ("PEER_MAX_ANSWER", 1024, 2**31),
     ("MAX_CONTENT_LENGTH", 1024, 2**31),
     ("MAX_YAML_LENGTH", 1024, 2**31),
     ("PREFER_WAIT_MAX", 0, 3600),
@@ -108,8 +119,21 @@ def _check(settings: Settings) -> None:
             raise SettingsError(
                 f"{PREFIX}{name}={getattr(settings, name)!r} is not one of: {', '.join(words)}"
             )
+    _check_together(settings)
+
+
+def _check_together(settings: Settings) -> None:
     if settings.PEER_CONNECT_TIMEOUT + settings.PEER_READ_TIMEOUT >= settings.LEASE_SECONDS:
         raise SettingsError(
             f"{PREFIX}LEASE_SECONDS={settings.LEASE_SECONDS} must be above PEER_CONNECT_TIMEOUT + "
             f"PEER_READ_TIMEOUT: a request must end before the lease that it runs under"
         )
+    if settings.HEARTBEAT_INTERVAL_MIN > settings.HEARTBEAT_INTERVAL_MAX:
+        raise SettingsError(
+            f"{PREFIX}HEARTBEAT_INTERVAL_MIN={settings.HEARTBEAT_INTERVAL_MIN} is above "
+            f"HEARTBEAT_INTERVAL_MAX={settings.HEARTBEAT_INTERVAL_MAX}"
+        )
+    if settings.PUBLIC_URL and not settings.PUBLIC_URL.startswith(("http://", "https://")):
+        raise SettingsError(f"{PREFIX}PUBLIC_URL={settings.PUBLIC_URL!r} is no http or https URL")
+    if not settings.SITE_NAME.strip():
+        raise SettingsError(f"{PREFIX}SITE_NAME is empty: other sites know this one by its name")

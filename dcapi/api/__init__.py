@@ -11,7 +11,6 @@ from dcapi.api import (
     identity,
     peer_groups,
     platform,
-    request_ids,
     subcloud_groups,
     subclouds,
     system_peers,
@@ -45,6 +44,5 @@ def register(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.before_request(refuse_large_body)
     register_errors(app)
-    request_ids.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

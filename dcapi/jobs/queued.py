@@ -109,7 +109,7 @@ class QueuedJobs:
         except (Exception, SystemExit):
             logger.exception("job failed: %s after %.3f s", job, self._clock() - started)
             return Outcome.FAILED
-        logger.info("job done: %s in %.3f s", job, self._clock() - started)
+        logger.debug("job done: %s in %.3f s", job, self._clock() - started)
         return Outcome.DONE
 
     def _end(self, job: Job, outcome: Outcome) -> None:

@@ -32,7 +32,8 @@ class LabSite:
     """A site that can be started, stopped, killed and started again on the same data.
 
     ``settings`` are DCAPI_ settings by name, without the prefix; ``public_url`` is where others reach it when
-    something stands before it. Its port and its folder stay the same over all its lives.
+    something stands before it; ``app`` names the application as gunicorn does. Its port and its folder stay
+    the same over all its lives.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class LabSite:
         port: Port | None = None,
         public_url: str = "",
         settings: Mapping[str, str] | None = None,
+        app: str = "wsgi:app",
     ) -> None:
         self.name = name
+        self.app = app
         self.folder = folder
         self.port = port or Port()
         self.public_url = public_url or self.port.url
@@ -60,6 +63,11 @@ class LabSite:
         return self.port.url
 
     @property
+    def pid(self) -> int | None:
+        """Process id of gunicorn's master, None before the first start."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -71,7 +79,7 @@ class LabSite:
     def launch(self) -> None:
         """Start the server without waiting for it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
+        command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", self.app]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from dcapi.models.types import give_keyring
 from dcapi.settings import Settings
 
+SQLITE_FILE = "dcapi.sqlite3"
+
 READ_ONLY = "dcapi_read_only"
 
 # Threads beside those of requests and jobs that open the database: reconciler, members of a run.
@@ -20,7 +22,7 @@ SPARE_CONNECTIONS = 16
 
 def database_uri(settings: Settings, instance: Path) -> str:
     """The database of a site: the given one, else a file in the instance folder."""
-    uri = settings.SQLALCHEMY_DATABASE_URI or f"sqlite:///{instance / 'dcapi.sqlite3'}"
+    uri = settings.SQLALCHEMY_DATABASE_URI or f"sqlite:///{instance / SQLITE_FILE}"
     # Other tools write postgres://; SQLAlchemy knows only the long name.
     return "postgresql://" + uri.removeprefix("postgres://") if uri.startswith("postgres://") else uri
 

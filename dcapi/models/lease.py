@@ -73,8 +73,13 @@ def confirm(session: Session, name: str, owner: str, epoch: int, now: float) -> 
 
 
 def release(session: Session, name: str, owner: str, epoch: int) -> bool:
-    """End a lease before its time; False when it went to another holder in the meantime."""
-    return _changes_one(session, update(Lease).where(_is(name, owner, epoch)).values(expires_at=RELEASED))
+    """End a lease before its time; False when it was ended already or went to another holder.
+
+    To end one again writes nothing: leaving a hold does that, and a transaction without a write costs no wait
+    for the disk.
+    """
+    held = and_(_is(name, owner, epoch), Lease.expires_at != RELEASED)
+    return _changes_one(session, update(Lease).where(held).values(expires_at=RELEASED))
 
 
 def _is(name: str, owner: str, epoch: int) -> ColumnElement[bool]:

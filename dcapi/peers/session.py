@@ -50,6 +50,8 @@ class PeerSession:
             session=self._connections,
             verify=settings.PEER_CA_FILE or True,
             redirect=False,
+            # Else it names the program that it runs in, whatever that is.
+            app_name="dcapi",
             additional_headers=dict(EVERY_REQUEST),
         )
         self._logins = LoginKeeper(address, self._transport)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,19 +14,17 @@ from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
 from dcapi.models.states import AssociationType, SyncStatus
 from dcapi.parts import Parts
-from dcapi.peers.errors import PeerError
 from dcapi.services.answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
+from dcapi.services.association_lookup import BEING_DELETED, NOT_FOUND, hold_patiently, lock
+from dcapi.services.association_priority import change_priority
 from dcapi.services.saving import TOO_MANY_CALLS, flush
-from dcapi.sync import attributes, changes, deletion, status, turns
-from dcapi.sync.attendance import hold_association
+from dcapi.sync import changes, deletion, status, turns
 from dcapi.sync.deletion import CleaningFailed
-from dcapi.sync.remote_group import AnotherLeads, CannotSync
-from dcapi.sync.snapshot import Target, target_of
+from dcapi.sync.remote_group import AnotherLeads
 from dcapi.sync.status import Event
 
 logger = logging.getLogger(__name__)
 
-NOT_FOUND = "Peer Group Association not found"
 EXISTS = "A Peer group association with same peer_group_id, system_peer_id already exists"
 PRIORITY_RULE = (
     "Peer Group Association create is not allowed when the subcloud peer group priority is greater than 0 "
@@ -49,12 +46,6 @@ SYNC_OF_FOLLOWER = (
     "Peer Group Association sync is not allowed when the subcloud peer group system_leader_id is not the "
     "current system controller UUID."
 )
-BEING_DELETED = "This peer group association is being deleted."
-BUSY = "A sync of this peer group association is running: try again when it ended."
-
-# Seconds that a change waits for the run that goes on to end, and between two looks.
-PATIENCE = 5.0
-PAUSE = 0.05
 
 
 def list_associations(session: Session) -> list[Answer]:
@@ -130,22 +121,12 @@ def _commit(session: Session, parts: Parts, association: PeerGroupAssociation) -
     return answer
 
 
-def _lock(session: Session, association_id: int) -> PeerGroupAssociation:
-    """The association, locked; raises NotFound, and Conflict while it is being deleted."""
-    association = changes.lock_association(session, association_id)
-    if association is None:
-        raise NotFound(NOT_FOUND)
-    if association.deleting:
-        raise Conflict(BEING_DELETED)
-    return association
-
-
 def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
     """Ask for a sync of a primary association; it runs as soon as a job is free.
 
     Raises BadRequest at a non-primary site or one that does not lead the group.
     """
-    association = _lock(session, association_id)
+    association = lock(session, association_id)
     if not association.is_primary:
         parts.monitor_bell.ring()
         raise BadRequest(SYNC_OF_NON_PRIMARY)
@@ -165,7 +146,7 @@ def update_association(
     A new priority reaches the peer before it counts here. Raises BadRequest for the wrong kind of
     association, Unprocessable when the peer refuses or is away: then the old priority stays.
     """
-    association = _lock(session, association_id)
+    association = lock(session, association_id)
     if len(values) > 1:
         raise BadRequest(BOTH_FIELDS)
     if "sync_status" in values:
@@ -174,8 +155,9 @@ def update_association(
         raise BadRequest(PRIORITY_OF_NON_PRIMARY)
     if association.peer_group_priority == values["peer_group_priority"]:
         return ASSOCIATION.of(association)
+    group_id = association.peer_group_id
     session.rollback()  # no transaction stays open while the peer is called
-    return _change_priority(parts, association_id, values["peer_group_priority"])
+    return change_priority(parts, association_id, group_id, values["peer_group_priority"])
 
 
 def _take_status(
@@ -189,55 +171,6 @@ def _take_status(
     session.commit()
     parts.monitor_bell.ring()
     return answer
-
-
-def _hold(parts: Parts, association_id: int) -> Hold:
-    """The association's lease, waited for a little while; raises Conflict when a run keeps it."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        hold = hold_association(parts, association_id)
-        if hold is not None:
-            return hold
-        if time.monotonic() > deadline:
-            raise Conflict(BUSY)
-        time.sleep(PAUSE)
-
-
-def _change_priority(parts: Parts, association_id: int, priority: int) -> Answer:
-    try:
-        with parts.peer_callers.require(TOO_MANY_CALLS), _hold(parts, association_id) as hold:
-            with parts.unit_of_work() as reading:
-                target = target_of(_lock(reading, association_id))
-            _send_priority(parts, hold, target, priority)
-            with parts.unit_of_work() as writing:
-                hold.confirm(writing)
-                association = _lock(writing, association_id)
-                association.peer_group_priority = priority
-                writing.flush()
-                answer = ASSOCIATION.of(association)
-                writing.commit()
-            return answer
-    finally:
-        # What came up meanwhile found the lease taken.
-        changes.hint(parts, [association_id])
-
-
-def _send_priority(parts: Parts, hold: Hold, target: Target, priority: int) -> None:
-    try:
-        attributes.send_attributes(parts, hold, target, {"group-priority": priority})
-    except PeerError as error:
-        if error.maybe_sent:
-            _note_uncertain(parts, target.association_id)
-        raise Unprocessable(f"The new priority could not be sent: {error.message}") from error
-    except (AnotherLeads, CannotSync) as error:
-        raise Unprocessable(f"The new priority could not be sent: {error}") from error
-
-
-def _note_uncertain(parts: Parts, association_id: int) -> None:
-    """The peer may hold a priority that does not count here: only a sync makes that sure."""
-    with parts.unit_of_work() as session:
-        changes.association_changed(_lock(session, association_id))
-        session.commit()
 
 
 def delete_association(session: Session, parts: Parts, association_id: int, *, force: bool) -> str | None:
@@ -273,7 +206,7 @@ def _leader_text(why: str) -> str:
 
 def _delete_with_peer(parts: Parts, association_id: int) -> None:
     try:
-        with parts.peer_callers.require(TOO_MANY_CALLS), _hold(parts, association_id) as hold:
+        with parts.peer_callers.require(TOO_MANY_CALLS), hold_patiently(parts, association_id) as hold:
             cleaner = _mark_deleting(parts, hold, association_id)
             try:
                 cleaner.clean()
@@ -292,7 +225,7 @@ def _delete_with_peer(parts: Parts, association_id: int) -> None:
 def _mark_deleting(parts: Parts, hold: Hold, association_id: int) -> deletion.Cleaner:
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        association = _lock(session, association_id)
+        association = lock(session, association_id)
         association.deleting = True
         cleaner = deletion.cleaner_of(parts, hold, session, association)
         session.commit()

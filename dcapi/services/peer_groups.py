@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
-from dcapi.jobs.hold import Hold, take_hold
+from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.states import AssociationType, Migration
 from dcapi.parts import Parts
@@ -33,6 +33,10 @@ REFUSED = "Unable to sync the update to the peer site(s)"
 BEING_CHANGED = (
     "Another change of this peer group is being sent to its peer site(s): try again when it ended."
 )
+
+# Seconds that a change waits for whoever works on its associations, and between two looks.
+PATIENCE = 1.0
+PAUSE = 0.05
 
 # How a request to a peer spells the attributes that are sent before they count here.
 SHARED_ATTRIBUTES = {
@@ -85,7 +89,11 @@ def create_group(session: Session, parts: Parts, values: Mapping[str, Any]) -> A
 
 def delete_group(session: Session, reference: int | str) -> None:
     """Delete a group that no association names; its subclouds stay, without a group."""
-    group = find_group(session, reference, lock=True)
+    group_id = find_group(session, reference).id
+    # Before their group, like everybody who changes a member: else both would wait for each other.
+    members = select(Subcloud.id).where(Subcloud.peer_group_id == group_id).order_by(Subcloud.id)
+    session.execute(members.with_for_update())
+    group = find_group(session, group_id, lock=True)
     if _associations(session, group.id):
         raise BadRequest("Cannot delete a peer group which is associated with a system peer.")
     session.execute(update(Subcloud).where(Subcloud.peer_group_id == group.id).values(peer_group_id=None))
@@ -182,12 +190,7 @@ def _update_with_peers(
     group_id = group.id
     _check_name(session, changes, but=group_id)
     session.rollback()  # no transaction stays open while peers are called
-    hold = take_hold(
-        parts.unit_of_work,
-        attributes.group_lease(group_id),
-        f"{parts.owner}/{uuid.uuid4().hex[:8]}",
-        parts.settings.LEASE_SECONDS,
-    )
+    hold = attributes.hold_group(parts, group_id)
     if hold is None:
         raise Conflict(BEING_CHANGED)
     with ExitStack() as held:
@@ -227,18 +230,25 @@ def _begin(session: Session, parts: Parts, group_id: int, shared: Mapping[str, A
 
 
 def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) -> set[int]:
-    """Hold the associations that nobody works on; returns their ids.
+    """Hold the associations that nobody works on for long; returns their ids.
 
     A run that goes on beside the change may have read the old values and send them after the new ones, so
     what the other associations' peers have in the end is not known.
     """
-    undisturbed = set()
+    undisturbed, deadline = set(), time.monotonic() + PATIENCE
     for target in targets:
-        association_hold = hold_association(parts, target.association_id)
+        association_hold = _hold_soon(parts, target.association_id, deadline)
         if association_hold is not None:
             held.enter_context(association_hold)
             undisturbed.add(target.association_id)
     return undisturbed
+
+
+def _hold_soon(parts: Parts, association_id: int, deadline: float) -> Hold | None:
+    """The lease of an association, waited for as long as it takes to tell a peer something."""
+    while (hold := hold_association(parts, association_id)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    return hold
 
 
 def _settle(
@@ -256,12 +266,12 @@ def _settle(
     applied = any(answer.taken for answer in answers)
     if applied:
         _apply(group, changes)
+        flush(session, lambda: _check_name(session, changes, but=group_id))
     replies = {answer.association_id: answer for answer in answers}
     for association in _primary_associations(session, group_id):
         if _is_missed(association.id, replies.get(association.id), applied, undisturbed):
             association_changed(association)
     attributes.end_change(session, group_id)
-    flush(session, lambda: _check_name(session, changes, but=group_id))
     session.commit()
     return applied
 

@@ -209,7 +209,7 @@ def _commit_change(
     ids = [association.id for association in concerned]
     answer = subcloud_answer(row)
     session.commit()
-    changes.hint(parts, ids)
+    changes.hint(parts, ids, delay=changes.TELL_DELAY)
     return answer if message is None else {**answer, "info_message": message}
 
 

@@ -13,6 +13,7 @@ from dcapi.parts import Parts
 from dcapi.services.answers import PEER, PEER_GROUP, Answer
 from dcapi.services.saving import flush
 from dcapi.sync import changes
+from dcapi.sync.ledger import forget_peer
 
 NOT_FOUND = "System Peer not found"
 OWN_UUID = "Invalid peer uuid: it is the UUID of this site"
@@ -55,17 +56,21 @@ def update_peer(session: Session, parts: Parts, reference: int | str, values: di
     """Change the given values of a system peer; raises NotFound, BadRequest and Conflict.
 
     A new gateway address is a change for every group that the peer is to have, because it stands in the
-    values of each member that the peer gets: then the answer tells how to sync it.
+    values of each member that the peer gets: then the answer tells how to sync it. Another UUID is another
+    system, which has nothing of all that was sent to this one.
     """
     peer = find_peer(session, reference, lock=True)
     peer_id = peer.id
     _check_new_values(session, parts, values, but=peer_id)
     new_gateway = values.get("peer_controller_gateway_address", peer.peer_controller_gateway_address)
     gateway_changed = new_gateway != peer.peer_controller_gateway_address
+    uuid_changed = values.get("peer_uuid", peer.peer_uuid) != peer.peer_uuid
     for name, value in values.items():
         setattr(peer, name, value)
     flush(session, lambda: _check_new_values(session, parts, values, but=peer_id))
-    associations = changes.peer_changed(session, peer_id) if gateway_changed else []
+    if uuid_changed:
+        forget_peer(session, peer_id)
+    associations = changes.peer_changed(session, peer_id) if gateway_changed or uuid_changed else []
     association_ids = [association.id for association in associations]
     message = changes.info_message(associations)
     answer = PEER.of(peer)

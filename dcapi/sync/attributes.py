@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from dcapi.jobs.hold import Hold
+from dcapi.jobs.hold import Hold, take_hold
 from dcapi.models import Operation, PeerGroupAssociation
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
@@ -25,6 +26,12 @@ OPERATION = "group-attributes"
 def group_lease(group_id: int) -> str:
     """One attribute change of a group at a time holds this."""
     return f"group:{group_id}"
+
+
+def hold_group(parts: Parts, group_id: int) -> Hold | None:
+    """Take the right to change what a group shares with its copies; None while somebody else does."""
+    owner = f"{parts.owner}/{uuid.uuid4().hex[:8]}"
+    return take_hold(parts.unit_of_work, group_lease(group_id), owner, parts.settings.LEASE_SECONDS)
 
 
 @dataclass(frozen=True)

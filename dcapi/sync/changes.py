@@ -14,6 +14,10 @@ from dcapi.sync import status
 
 ATTEND_JOB = "attend"
 
+# Seconds after which a peer is told of a change: its answer is out by then, and of many changes in a row
+# most have come.
+TELL_DELAY = 0.05
+
 
 def _locking(*conditions: ColumnElement[bool]) -> Select[PeerGroupAssociation]:
     """A statement that locks associations in the order of their ids, so that no two wait for each other."""
@@ -98,8 +102,9 @@ def info_message(associations: Sequence[PeerGroupAssociation]) -> str | None:
     )
 
 
-def hint(parts: Parts, associations: Iterable[PeerGroupAssociation | int]) -> None:
-    """Tell the executor, after the commit, that these associations have news."""
+def hint(parts: Parts, associations: Iterable[PeerGroupAssociation | int], *, delay: float = 0.0) -> None:
+    """Tell the executor, after the commit, that these associations have news; ``delay`` is in seconds."""
     for association in associations:
         association_id = association if isinstance(association, int) else association.id
-        parts.jobs.submit(ATTEND_JOB, f"association:{association_id}", association_id=association_id)
+        key = f"association:{association_id}"
+        parts.jobs.submit(ATTEND_JOB, key, delay=delay, association_id=association_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import json
 from dataclasses import dataclass
@@ -107,7 +106,7 @@ def _encoded(text: str) -> str:
 def _decoded(text: str) -> str | None:
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no UTF-8, or no ASCII to begin with
         return None
 
 

@@ -17,6 +17,7 @@ from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, PeerError, PeerRefused
 from dcapi.peers.port import PeerPort
 from dcapi.sync.changes import lock_association
 from dcapi.sync.copy import RemoteSubcloud, remote_subcloud
+from dcapi.sync.ledger import read_ledger
 from dcapi.sync.plan import Pushed
 from dcapi.sync.push import delete_copy, look_up
 from dcapi.sync.remote_group import (
@@ -26,7 +27,7 @@ from dcapi.sync.remote_group import (
     find_group,
     find_own_peer_id,
 )
-from dcapi.sync.snapshot import Target, read_ledger, target_of
+from dcapi.sync.snapshot import Target, target_of
 
 logger = logging.getLogger(__name__)
 

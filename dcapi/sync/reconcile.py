@@ -7,13 +7,12 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from dcapi.jobs.hold import take_hold
 from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
 from dcapi.models.engine import read_only
-from dcapi.models.states import Administrative, AssociationType, PeerAvailability
+from dcapi.models.states import Administrative, AssociationType, PeerAvailability, SyncStatus
 from dcapi.parts import Parts
 from dcapi.sync import attributes
 from dcapi.sync.attendance import undone
@@ -38,13 +37,22 @@ class Due:
 Source = Callable[[Session], Iterable[Due]]
 
 
+# What can only be true of an association with something undone; most have nothing, and are not even read.
+NOT_QUIET = or_(
+    PeerGroupAssociation.deleting,
+    PeerGroupAssociation.sync_status == SyncStatus.SYNCING,
+    PeerGroupAssociation.told_status.is_(None),
+    PeerGroupAssociation.told_status != PeerGroupAssociation.sync_status,
+)
+
+
 def associations_undone(session: Session) -> Iterable[Due]:
     """Associations with a deletion half done, a sync without a run, or a status that the peer was not told.
 
     One at which somebody works is among them; its lease sends the job away.
     """
     query = select(PeerGroupAssociation).where(
-        PeerGroupAssociation.association_type == AssociationType.PRIMARY
+        PeerGroupAssociation.association_type == AssociationType.PRIMARY, NOT_QUIET
     )
     for association in session.scalars(query):
         task = undone(association)
@@ -69,12 +77,7 @@ def attribute_changes_undone(session: Session) -> Iterable[Due]:
 
 def recover_attributes(parts: Parts, group_id: int) -> None:
     """Give up an attribute change whose process died; does nothing while its process lives."""
-    hold = take_hold(
-        parts.unit_of_work,
-        attributes.group_lease(group_id),
-        f"{parts.owner}/recovery",
-        parts.settings.LEASE_SECONDS,
-    )
+    hold = attributes.hold_group(parts, group_id)
     if hold is None:
         return
     with hold:

@@ -9,6 +9,7 @@ from dcapi.models.states import Migration
 from dcapi.parts import Site
 from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, SYSTEM_PEER, PeerError, PeerRefused
 from dcapi.peers.port import PeerPort
+from dcapi.peers.texts import clean
 from dcapi.sync.snapshot import Target
 
 
@@ -34,7 +35,7 @@ def check_identity(client: PeerPort, target: Target) -> None:
     found = client.system_uuid()
     if found.lower() != target.peer.uuid.lower():
         raise CannotSync(
-            f"The system at {target.peer.endpoint} is {found}, not {target.peer.uuid} as system peer "
+            f"The system at {target.peer.endpoint} is {clean(found)}, not {target.peer.uuid} as system peer "
             f"{target.peer.name} says: correct its UUID or its endpoint."
         )
 
@@ -98,7 +99,9 @@ def check_leader(group: dict[str, Any], site: Site) -> None:
     if group["migration_status"] == Migration.MIGRATING:
         raise AnotherLeads("The peer is migrating the group.")
     if str(group["system_leader_id"]).lower() != site.uuid.lower():
-        raise AnotherLeads(f"The peer's copy of the group is led by {group['system_leader_name']}.")
+        raise AnotherLeads(
+            f"The peer's copy of the group is led by {clean(str(group['system_leader_name']))}."
+        )
 
 
 def check_secondary(group: dict[str, Any], target: Target) -> None:

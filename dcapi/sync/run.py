@@ -11,21 +11,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold, LeaseLost
-from dcapi.models import PeerGroupAssociation, PushedMember
+from dcapi.models import PeerGroupAssociation
 from dcapi.models.states import NO_MESSAGE, Migration
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.peers.port import PeerPort
+from dcapi.peers.texts import clean
 from dcapi.sync import remote_group, status, turns
 from dcapi.sync.changes import lock_association, lock_associations
 from dcapi.sync.copy import remote_subcloud
+from dcapi.sync.ledger import forget_copies, write_ledger
 from dcapi.sync.member import Member
 from dcapi.sync.plan import Plan, Pushed, make_plan
 from dcapi.sync.push import Outcome, push
 from dcapi.sync.remote_group import AnotherLeads, CannotSync, RemoteGroup
 from dcapi.sync.snapshot import Snapshot, group_values, snapshot_of, target_of
 from dcapi.sync.status import Event
-from dcapi.sync.telling import tell
 
 logger = logging.getLogger(__name__)
 
@@ -96,18 +97,38 @@ def sync(parts: Parts, hold: Hold, association_id: int) -> bool:
         return True
     run = Run(parts, hold, snapshot, time.monotonic() + parts.settings.SYNC_DEADLINE)
     started = time.monotonic()
-    ending = _execute(run)
+    try:
+        ending = _execute(run)
+    except RunStopped:
+        _forgive(run)
+        raise
     _finish(run, ending)
-    logger.info(
-        "sync of association %d with peer %s: %s after %.2f s (%d members) %s",
-        association_id,
-        snapshot.target.peer.name,
-        ending.event.name.lower(),
-        time.monotonic() - started,
-        len(snapshot.members),
-        "" if ending.message == NO_MESSAGE else ending.message,
-    )
+    _log_ending(snapshot, ending, time.monotonic() - started)
     return True
+
+
+def _log_ending(snapshot: Snapshot, ending: Ending, seconds: float) -> None:
+    failed = ending.event is Event.RUN_FAILED
+    logger.log(
+        logging.WARNING if failed else logging.INFO,
+        "sync of association %d with peer %s: %s after %.2f s, members: %d%s",
+        snapshot.target.association_id,
+        snapshot.target.peer.name,
+        ending.event,
+        seconds,
+        len(snapshot.members),
+        "" if ending.message == NO_MESSAGE else f": {ending.message}",
+    )
+
+
+def _forgive(run: Run) -> None:
+    """A run that the process's own end interrupts says nothing against the run."""
+    with run.parts.unit_of_work() as session:
+        run.hold.confirm(session)
+        association = lock_association(session, run.snapshot.target.association_id)
+        if association is not None and association.runs_begun > 0:
+            association.runs_begun -= 1
+            session.commit()
 
 
 def _begin(parts: Parts, hold: Hold, association_id: int) -> Snapshot | None:
@@ -211,7 +232,8 @@ def _verify(client: PeerPort, run: Run, outcome: Outcome) -> None:
 
 
 def _describe_failures(failures: dict[str, str], members: int) -> str:
-    named = [f"{name}: {why}" for name, why in list(failures.items())[:NAMED_FAILURES]]
+    # Names and states may be the peer's: nobody checked what stands in them.
+    named = [f"{clean(name)}: {clean(why)}" for name, why in list(failures.items())[:NAMED_FAILURES]]
     if len(failures) > NAMED_FAILURES:
         named.append(f"and {len(failures) - NAMED_FAILURES} more")
     return f"{len(failures)} subcloud(s) of {members} could not be synced. " + "; ".join(named)
@@ -250,19 +272,8 @@ def _announce(run: Run, plan: Plan) -> None:
         if lock_association(session, association_id) is None:
             raise LeaseLost(f"association {association_id} was deleted")
         entries = {member.region_name: Pushed(member.name, None) for member in about_to_send}
-        _write_ledger(session, association_id, entries)
+        write_ledger(session, association_id, entries)
         session.commit()
-
-
-def _write_ledger(session: Session, association_id: int, entries: dict[str, Pushed]) -> None:
-    rows = session.scalars(select(PushedMember).where(PushedMember.association_id == association_id))
-    known = {row.region_name: row for row in rows}
-    for region_name, pushed in entries.items():
-        row = known.get(region_name)
-        if row is None:
-            row = PushedMember(association_id=association_id, region_name=region_name)
-            session.add(row)
-        row.name, row.digest, row.removed = pushed.name, pushed.digest, pushed.removed
 
 
 class _Progress:
@@ -293,7 +304,7 @@ class _Progress:
 
 
 def _finish(run: Run, ending: Ending) -> None:
-    """Write the outcome, if the lease is still ours, and tell the peer."""
+    """Write the outcome, if the lease is still ours; the peer is told next."""
     association_id = run.snapshot.target.association_id
     with run.parts.unit_of_work() as session:
         run.hold.confirm(session)
@@ -303,14 +314,14 @@ def _finish(run: Run, ending: Ending) -> None:
         association.sync_served = run.snapshot.sync_asked
         association.runs_begun = 0
         if _peer_changed(association, run.snapshot):
-            _forget_copies(session, association, run.snapshot)
+            same_system = association.peer.peer_uuid == run.snapshot.target.peer.uuid
+            forget_copies(session, association, same_system=same_system)
             ending = Ending(Event.RUN_GAVE_WAY, "The system peer was changed while the sync was running.")
         else:
-            _write_ledger(session, association_id, run.pushed)
+            write_ledger(session, association_id, run.pushed)
         event = _final_event(association, run, ending.event)
         status.move(association, event, ending.message)
         session.commit()
-    tell(run.parts, run.hold, association_id)
 
 
 def _final_event(association: PeerGroupAssociation, run: Run, event: Event) -> Event:
@@ -339,14 +350,3 @@ def _peer_changed(association: PeerGroupAssociation, snapshot: Snapshot) -> bool
         now.endpoint,
         now.gateway_address,
     )
-
-
-def _forget_copies(session: Session, association: PeerGroupAssociation, snapshot: Snapshot) -> None:
-    """Nothing that is stored of the peer as it was holds for the peer as it is."""
-    association.remote_group_id = None
-    association.remote_association_id = None
-    association.told_status = None
-    for row in session.scalars(select(PushedMember).where(PushedMember.association_id == association.id)):
-        row.digest = None
-        if association.peer.peer_uuid != snapshot.target.peer.uuid:
-            session.delete(row)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dcapi.models import PeerGroupAssociation, PushedMember, Subcloud, SubcloudPeerGroup, SystemPeer
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.models.states import Administrative
 from dcapi.peers.address import PeerAddress
+from dcapi.sync.ledger import read_ledger
 from dcapi.sync.member import Member, member_of
 from dcapi.sync.plan import Pushed
 
@@ -110,9 +111,3 @@ def snapshot_of(session: Session, association: PeerGroupAssociation) -> Snapshot
         members=tuple(member_of(row, target.peer.gateway_address) for row in members),
         ledger=read_ledger(session, association.id),
     )
-
-
-def read_ledger(session: Session, association_id: int) -> dict[str, Pushed]:
-    """Region name → what was pushed to the association's peer."""
-    rows = session.scalars(select(PushedMember).where(PushedMember.association_id == association_id))
-    return {row.region_name: Pushed(row.name, row.digest, row.removed) for row in rows}

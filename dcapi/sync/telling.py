@@ -38,8 +38,10 @@ def tell(parts: Parts, hold: Hold, association_id: int) -> bool:
     try:
         client.tell_association(target.remote_association_id, telling)
     except PeerError as error:
-        logger.warning("association %d could not be told %s: %s", association_id, telling, error.message)
-        _note_failure(parts, hold, association_id, error)
+        is_news = _note_failure(parts, hold, association_id, error)
+        # A peer that stays away is no news at every sweep.
+        level = logging.WARNING if is_news else logging.DEBUG
+        logger.log(level, "association %d could not be told %s: %s", association_id, telling, error.message)
         return False
     return _note_told(parts, hold, association_id, telling)
 
@@ -57,17 +59,20 @@ def _note_told(parts: Parts, hold: Hold, association_id: int, told: SyncStatus) 
         return True
 
 
-def _note_failure(parts: Parts, hold: Hold, association_id: int, error: PeerError) -> None:
+def _note_failure(parts: Parts, hold: Hold, association_id: int, error: PeerError) -> bool:
+    """Move the association; returns whether that changed anything."""
     with parts.unit_of_work() as session:
         hold.confirm(session)
         association = lock_association(session, association_id)
         if association is None:
-            return
+            return False
+        before = (association.sync_status, association.sync_cause, association.sync_message)
         if isinstance(error, PeerRefused) and error.not_found(ASSOCIATION):
             _lose_copy(association)
         else:
-            status.move(association, Event.TELLING_UNANSWERED, _why_untold(association, error))
+            status.move(association, Event.TELLING_UNANSWERED, _why_untold(error))
         session.commit()
+        return before != (association.sync_status, association.sync_cause, association.sync_message)
 
 
 def _lose_copy(association: PeerGroupAssociation) -> None:
@@ -78,5 +83,5 @@ def _lose_copy(association: PeerGroupAssociation) -> None:
     status.move(association, Event.TELLING_NOT_FOUND, reason)
 
 
-def _why_untold(association: PeerGroupAssociation, error: PeerError) -> str:
-    return f"Peer {association.peer.peer_name} could not be told the status: {error.message}"
+def _why_untold(error: PeerError) -> str:
+    return f"The peer could not be told the status: {error.message}"

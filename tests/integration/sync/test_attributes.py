@@ -194,6 +194,30 @@ def test_a_priority_never_turns_out_of_sync_into_in_sync(quiet: Site) -> None:
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
 
 
+def test_a_priority_change_whose_process_died_is_given_up_by_the_reconciler(quiet: Site) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die() -> None:
+        raise Killed
+
+    quiet.peer.do(die, on="update_group", after=True)
+    with pytest.raises(Killed):
+        quiet.operator.patch("/peer-group-associations/1", json={"peer_group_priority": 7})
+    assert Reconciler(quiet.parts, [attribute_changes_undone]).sweep() == 1
+    quiet.run_jobs()
+    assert quiet.standing() == ("out-of-sync", "out-of-sync")
+    assert operations(quiet) == 0
+
+
+def test_another_uuid_of_a_peer_is_another_system(quiet: Site) -> None:
+    answer = quiet.good(quiet.operator.patch("/system-peers/1", json={"peer_uuid": OTHER}))
+    assert "info_message" in answer
+    row = quiet.row()
+    assert (row.sync_status, row.remote_group_id, row.remote_association_id) == ("out-of-sync", None, None)
+    assert quiet.ledger() == {}
+
+
 def test_a_migration_status_is_no_matter_of_the_peers(quiet: Site) -> None:
     answer = patch(quiet, {"migration_status": "complete"})
     assert (answer.status_code, answer.json["migration_status"]) == (200, "complete")

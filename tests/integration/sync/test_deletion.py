@@ -132,7 +132,7 @@ def test_a_forced_deletion_is_local_and_says_what_stays(quiet: Site) -> None:
 
 
 def test_a_deletion_waits_for_nobody_for_ever(quiet: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dcapi.services.associations.PATIENCE", 0.0)
+    monkeypatch.setattr("dcapi.services.association_lookup.PATIENCE", 0.0)
     hold = hold_association(quiet.parts, 1)
     assert hold is not None
     with hold:

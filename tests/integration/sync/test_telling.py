@@ -75,8 +75,7 @@ def test_a_peer_that_is_back_is_told_without_anyone_asking(quiet: Site) -> None:
 
 def test_an_outcome_that_could_not_be_told_is_told_later(site: Site) -> None:
     site.add_member("edge-1")
-    # At the end of the run, and once more before its lease is given back.
-    site.peer.fail(GONE, on="tell_association", at=2, times=2)
+    site.peer.fail(GONE, on="tell_association", at=2)
     site.associate()
     site.run_jobs()
     assert site.standing() == ("in-sync", "syncing")

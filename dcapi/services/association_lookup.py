@@ -1,0 +1,44 @@
+"""Associations as use cases need them: locked, or held so that nobody else calls their peer."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy.orm import Session
+
+from dcapi.errors import Conflict, NotFound
+from dcapi.jobs.hold import Hold
+from dcapi.models import PeerGroupAssociation
+from dcapi.parts import Parts
+from dcapi.sync import changes
+from dcapi.sync.attendance import hold_association
+
+NOT_FOUND = "Peer Group Association not found"
+BEING_DELETED = "This peer group association is being deleted."
+BUSY = "A sync of this peer group association is running: try again when it ended."
+
+# Seconds that a change waits for the run that goes on to end, and between two looks.
+PATIENCE = 5.0
+PAUSE = 0.05
+
+
+def lock(session: Session, association_id: int) -> PeerGroupAssociation:
+    """The association, locked; raises NotFound, and Conflict while it is being deleted."""
+    association = changes.lock_association(session, association_id)
+    if association is None:
+        raise NotFound(NOT_FOUND)
+    if association.deleting:
+        raise Conflict(BEING_DELETED)
+    return association
+
+
+def hold_patiently(parts: Parts, association_id: int) -> Hold:
+    """The association's lease, waited for a little while; raises Conflict when a run keeps it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        hold = hold_association(parts, association_id)
+        if hold is not None:
+            return hold
+        if time.monotonic() > deadline:
+            raise Conflict(BUSY)
+        time.sleep(PAUSE)

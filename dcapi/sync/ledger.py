@@ -1,0 +1,54 @@
+"""The push ledger: what each peer was sent of each member, also after it left the group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from dcapi.models import PeerGroupAssociation, PushedMember
+from dcapi.models.states import AssociationType
+from dcapi.sync.changes import lock_associations
+from dcapi.sync.plan import Pushed
+
+
+def read_ledger(session: Session, association_id: int) -> dict[str, Pushed]:
+    """Region name → what was pushed to the association's peer."""
+    rows = session.scalars(select(PushedMember).where(PushedMember.association_id == association_id))
+    return {row.region_name: Pushed(row.name, row.digest, row.removed) for row in rows}
+
+
+def write_ledger(session: Session, association_id: int, entries: Mapping[str, Pushed]) -> None:
+    """Enter what was, or is about to be, pushed; entries of other regions stay. The caller commits."""
+    rows = session.scalars(select(PushedMember).where(PushedMember.association_id == association_id))
+    known = {row.region_name: row for row in rows}
+    for region_name, pushed in entries.items():
+        row = known.get(region_name)
+        if row is None:
+            row = PushedMember(association_id=association_id, region_name=region_name)
+            session.add(row)
+        row.name, row.digest, row.removed = pushed.name, pushed.digest, pushed.removed
+
+
+def forget_peer(session: Session, peer_id: int) -> None:
+    """Forget all that is stored of a peer, because another system is the peer now. The caller commits."""
+    primary = PeerGroupAssociation.association_type == AssociationType.PRIMARY
+    for association in lock_associations(session, PeerGroupAssociation.system_peer_id == peer_id, primary):
+        forget_copies(session, association, same_system=False)
+
+
+def forget_copies(session: Session, association: PeerGroupAssociation, *, same_system: bool) -> None:
+    """Nothing that is stored of the peer as it was holds for the peer as it is. The caller commits.
+
+    At the same system each member is sent again, and what was removed there is known still; at another one
+    nothing was ever pushed.
+    """
+    association.remote_group_id = None
+    association.remote_association_id = None
+    association.told_status = None
+    mine = PushedMember.association_id == association.id
+    if same_system:
+        session.execute(update(PushedMember).where(mine).values(digest=None))
+    else:
+        session.execute(delete(PushedMember).where(mine))

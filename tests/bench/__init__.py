@@ -1,0 +1,1 @@
+"""What has to be fast enough, measured against limits: ``python -m tests.bench``."""

@@ -1,0 +1,119 @@
+"""``python -m tests.faults``: play runs with random faults, and say which seeds failed."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.faults.app import PLANTS
+from tests.faults.databases import KINDS, POSTGRESQL, SQLITE
+from tests.faults.run import Outcome, play
+from tests.faults.world import World
+from tests.postgres import SKIPPED, server_url
+
+LOG_LINES = 60
+
+
+class Player:
+    """Plays run after run in one world, and in a new one after a run that failed."""
+
+    def __init__(self, kind: str, plant: str = "", *, tells_all: bool = False) -> None:
+        self.kind = kind
+        self.plant = plant
+        self.tells_all = tells_all
+        self._stack = ExitStack()
+        self._world: World | None = None
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def play(self, seed: int) -> Outcome:
+        """Play a run; of one that failed the story is told at once, while its world is there."""
+        if self._world is None:
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-"))
+            self._world = self._stack.enter_context(World(Path(folder), self.kind, self.plant))
+        outcome = play(self._world, seed)
+        show(outcome.line())
+        if outcome.problems or self.tells_all:
+            show(story(outcome))
+        if outcome.problems:
+            self._stack.close()
+            self._world = None
+        return outcome
+
+
+def show(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def story(outcome: Outcome) -> str:
+    """All that is known of a run that failed."""
+    session = outcome.session
+    said = "failed" if outcome.problems else "passed"
+    lines = [f"=== seed {outcome.seed} {said}; again: --runs 1 --seed {outcome.seed}"]
+    lines += [f"  problem: {problem}" for problem in outcome.problems]
+    lines += ["--- history"] + [f"  {moment:8.3f} {text}" for moment, text in list(session.history)]
+    lines += ["--- writes to B"]
+    record = session.world.to_b.passed_since(session.origin)
+    lines += [f"  {one.describe(session.origin)}" for one in record if one.is_write]
+    lines += [site.log_tail(LOG_LINES) for site in session.world.sites]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Returns the number of runs that failed, at most 1: the exit code."""
+    arguments = _arguments()
+    if arguments.database == POSTGRESQL and server_url() is None:
+        show(SKIPPED)
+        return 2
+    started, outcomes = time.monotonic(), []
+    with Player(arguments.database, arguments.plant, tells_all=arguments.story) as player:
+        for seed in range(arguments.seed, arguments.seed + arguments.runs):
+            outcomes.append(player.play(seed))
+            if arguments.plant and outcomes[-1].problems:
+                break
+    show(totals(outcomes, time.monotonic() - started))
+    return int(any(outcome.problems for outcome in outcomes))
+
+
+def totals(outcomes: list[Outcome], seconds: float) -> str:
+    faults: Counter[str] = Counter()
+    operations: Counter[str] = Counter()
+    for outcome in outcomes:
+        faults.update(outcome.session.disturbed)
+        operations.update(outcome.session.done)
+    landed = sum(outcome.session.landed for outcome in outcomes)
+    failed = [outcome.seed for outcome in outcomes if outcome.problems]
+    return (
+        f"{len(outcomes)} runs in {seconds:.0f} s ({seconds / max(1, len(outcomes)):.1f} s a run); "
+        f"operations: {dict(operations)}; faults: {dict(faults)}; changes during a sync: {landed}; "
+        f"failed: {failed or 'none'}"
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None, help="of the first run; printed when not given")
+    parser.add_argument("--database", choices=KINDS, default=SQLITE)
+    parser.add_argument("--plant", choices=sorted(PLANTS), default="", help="a defect that has to be found")
+    parser.add_argument("--story", action="store_true", help="tell of every run what happened in it")
+    arguments = parser.parse_args()
+    if arguments.seed is None:
+        arguments.seed = random.randrange(10**6)
+        show(f"first seed: {arguments.seed}")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

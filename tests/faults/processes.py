@@ -1,0 +1,81 @@
+"""The processes of a site: found, stopped for a while, and killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dcapi.lab.site import LabSite
+from dcapi.lab.waiting import wait_until
+
+# A worker that is to come up loads the application first.
+START_SECONDS = 30.0
+# gunicorn looks so often whether it has the workers that it should have, in seconds.
+LOOK_SECONDS = 1.0
+
+
+def workers_of(site: LabSite) -> list[int]:
+    """Process ids of a site's workers, the oldest first."""
+    return [] if site.pid is None else _children(site.pid)
+
+
+def _children(process: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def set_workers(site: LabSite, wanted: int) -> None:
+    """Let a running site have so many workers, now and after each start."""
+    site.settings["WORKERS"] = str(wanted)
+    assert site.pid is not None
+    missing = wanted - len(workers_of(site))
+    for _ in range(abs(missing)):
+        os.kill(site.pid, signal.SIGTTIN if missing > 0 else signal.SIGTTOU)
+        time.sleep(0.01)  # two signals of a kind that come at once are one
+    wait_until(
+        f"{wanted} workers of {site.name}", lambda: len(workers_of(site)) == wanted, within=START_SECONDS
+    )
+
+
+def send(process: int, number: signal.Signals) -> bool:
+    """Send a signal; False when the process is gone."""
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def stopped(processes: list[int]) -> Iterator[None]:
+    """Let processes stand still for the block."""
+    for process in processes:
+        send(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            send(process, signal.SIGCONT)
+
+
+def kill_master(site: LabSite) -> None:
+    """Kill the master alone; its workers see it and end, or are killed when the site is started again."""
+    if site.pid is not None:
+        send(site.pid, signal.SIGKILL)
+
+
+def restart(site: LabSite) -> None:
+    """Kill what is left of a site that is down, and start it."""
+    if site.running:
+        return
+    if site.pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(site.pid, signal.SIGKILL)
+    site.kill()
+    site.start()

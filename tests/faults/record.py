@@ -1,0 +1,155 @@
+"""What passed from one site to the other, and what must never be seen in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+READING = frozenset({"GET", "HEAD"})
+# Looking whether the association there shows something is one request that reads who leads the group.
+GROUPS_PATH = re.compile(r"/v1\.0/subcloud-peer-groups(/[^/]+)?/?")
+ASSOCIATION_PATH = re.compile(r"/v1\.0/peer-group-associations/[^/]+/?")
+ASSOCIATION_LEASE = "association:"
+IDENTITY = "/v3/"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The lease under which a request was sent, its epoch, and the process that sent it."""
+
+    lease: str
+    epoch: int
+    process: int
+
+    @staticmethod
+    def of(text: str) -> Mark | None:
+        words = text.split()
+        return Mark(words[0], int(words[1]), int(words[2])) if len(words) == 3 else None
+
+
+@dataclass
+class Passed:
+    """One request on its way; times are ``time.monotonic()``."""
+
+    connection: int
+    method: str
+    path: str
+    mark: Mark | None
+    body: bytes = field(repr=False, default=b"")
+    came: float = 0.0
+    # When the site got it whole; None: it never did.
+    delivered: float | None = None
+    # When its client went away without an answer.
+    abandoned: float | None = None
+    # When the site had answered, or its connection ended.
+    ended: float | None = None
+    code: int | None = None
+
+    @property
+    def is_write(self) -> bool:
+        return self.method not in READING and not self.path.startswith(IDENTITY)
+
+    @property
+    def is_telling(self) -> bool:
+        return self.method == "PATCH" and ASSOCIATION_PATH.fullmatch(self.path) is not None
+
+    @property
+    def reads_leader(self) -> bool:
+        return self.method == "GET" and GROUPS_PATH.fullmatch(self.path) is not None
+
+    def describe(self, origin: float = 0.0) -> str:
+        sent = (
+            f"{self.mark.lease} epoch {self.mark.epoch} of {self.mark.process}" if self.mark else "unmarked"
+        )
+        times = ", ".join(
+            f"{name} {moment - origin:.3f}"
+            for name, moment in (
+                ("delivered", self.delivered),
+                ("abandoned", self.abandoned),
+                ("ended", self.ended),
+            )
+            if moment is not None
+        )
+        head = f"{self.came - origin:8.3f} #{self.connection} {self.method} {self.path} {self.code or '-'}"
+        return f"{head} ({sent}; {times})"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A process that stood still, from when to when."""
+
+    process: int
+    begin: float
+    end: float
+
+
+def overlaps(passed: Iterable[Passed], pauses: Sequence[Pause]) -> list[str]:
+    """Writes of an older holder of an association's lease at or after those of a newer one.
+
+    One that came before its holder was stopped, and one whose sender had given it up, may still be under way.
+    """
+    writes = [
+        one for one in passed if one.is_write and one.mark and one.mark.lease.startswith(ASSOCIATION_LEASE)
+    ]
+    return [
+        f"overlap: {older.describe()} with the newer {newer.describe()}"
+        for older in writes
+        for newer in writes
+        if _overlap(older, newer, pauses)
+    ]
+
+
+def _overlap(older: Passed, newer: Passed, pauses: Sequence[Pause]) -> bool:
+    assert older.mark is not None
+    assert newer.mark is not None
+    if older.mark.lease != newer.mark.lease or older.mark.epoch >= newer.mark.epoch:
+        return False
+    if older.came > newer.came:
+        return True
+    given_up = (moment for moment in (older.ended, older.abandoned) if moment is not None)
+    under_way = min(given_up, default=newer.came + 1) > newer.came
+    return under_way and not _stopped_between(older.mark.process, older.came, newer.came, pauses)
+
+
+def _stopped_between(process: int, begin: float, end: float, pauses: Sequence[Pause]) -> bool:
+    return any(pause.process == process and begin <= pause.end and pause.begin <= end for pause in pauses)
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """While this lasted the copy of a group was another site's, or was being migrated."""
+
+    group_id: int
+    association_leases: frozenset[str]
+    begin: float
+    end: float
+
+
+def writes_under_another_leader(passed: Sequence[Passed], takeover: Takeover) -> list[str]:
+    """Writes to a copy by a holder that had read, or should have read, that another site leads it.
+
+    A run that had looked before is not called back. Telling a status is no write to the copy.
+    """
+    found = []
+    for write in passed:
+        if not _concerns(write, takeover):
+            continue
+        looks = [
+            look.came
+            for look in passed
+            if look.reads_leader and look.mark == write.mark and look.came < write.came
+        ]
+        if not looks or max(looks) > takeover.begin:
+            found.append(f"another leads since {takeover.begin:.3f}: {write.describe()}")
+    return found
+
+
+def _concerns(write: Passed, takeover: Takeover) -> bool:
+    return (
+        write.is_write
+        and not write.is_telling
+        and write.mark is not None
+        and write.mark.lease in takeover.association_leases
+        and takeover.begin < write.came < takeover.end
+    )

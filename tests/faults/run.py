@@ -1,0 +1,235 @@
+"""One run: set up, disturb, wait until quiet, check, sync, check again, clean up."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import requests
+
+from dcapi.lab.operator import RefusedError
+from tests.faults.checks import ASSOCIATIONS, GROUPS, association_at_a, group_unsettled, unsettled
+from tests.faults.disturbances import give_back, random_disturbance
+from tests.faults.fields import FIELDS
+from tests.faults.held import hold_a_sync
+from tests.faults.ledger import Answered
+from tests.faults.operations import random_operation
+from tests.faults.record import overlaps, writes_under_another_leader
+from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, WAIT_SECONDS, Session
+from tests.faults.takeover import work_under_another_leader
+from tests.faults.world import MOST_WORKERS, World
+
+# What is not quiet, or not equal after a sync, by then will never be.
+QUIET_SECONDS = 40.0
+# Quiet means quiet for so long.
+STEADY_SECONDS = 0.7
+POLL_SECONDS = 0.15
+SYNC_ATTEMPTS = 3
+DOWN = (RefusedError, requests.RequestException)
+
+
+@dataclass
+class Outcome:
+    """How a run ended: ``problems`` is empty when all held."""
+
+    seed: int
+    seconds: float
+    session: Session
+    problems: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        done, disturbed = self.session.done, self.session.disturbed
+        operations = " ".join(f"{count} {name}" for name, count in sorted(done.items()))
+        faults = ", ".join(
+            f"{name}" + (f" x{count}" if count > 1 else "") for name, count in disturbed.items()
+        )
+        said = "ok" if not self.problems else "FAILED: " + self.problems[0]
+        return (
+            f"seed {self.seed}: {self.seconds:5.1f} s; operations: {operations}; faults: {faults or 'none'}; "
+            f"during a sync: {self.session.landed}; {said}"
+        )
+
+
+def play(world: World, seed: int) -> Outcome:
+    """Play the run of this seed; whatever goes wrong is one of its problems."""
+    session = Session(world, seed)
+    outcome = Outcome(seed, 0.0, session)
+    chance = random.Random(seed)
+    try:
+        world.begin_run()
+        world.set_workers(chance.randint(1, MOST_WORKERS), chance.randint(1, MOST_WORKERS))
+        session.set_up()
+        _disturb(session, chance)
+        outcome.problems += _check(session)
+        if not outcome.problems:
+            _clean_up(session)
+    # The boundary of a run: whatever it was, the run failed of it, and the next one is played.
+    except Exception as error:  # noqa: BLE001
+        outcome.problems.append(f"{type(error).__name__}: {error}")
+    finally:
+        session.over.set()
+        world.to_b.lift()
+        world.to_a.lift()
+    outcome.seconds = time.monotonic() - session.origin
+    return outcome
+
+
+# -- Faults on, faults off --
+
+
+def _disturb(session: Session, chance: random.Random) -> None:
+    """Episodes, each by chances of its own: what one takes longer changes nothing in the next one."""
+    threads: list[threading.Thread] = []
+    for _ in range(chance.randint(1, 2)):
+        _storm(session, random.Random(chance.random()), threads)
+    if chance.random() < 0.25:
+        session.disturbed["takeover"] += 1
+        work_under_another_leader(session, random.Random(chance.random()))
+    if chance.random() < 0.75:
+        session.disturbed["held sync"] += 1
+        hold_a_sync(session, random.Random(chance.random()))
+    session.over.set()
+    for thread in threads:
+        thread.join(60)
+    session.world.mend()
+    give_back(session)
+    session.say("faults off")
+
+
+def _storm(session: Session, chance: random.Random, threads: list[threading.Thread]) -> None:
+    """Some operations, while disturbances begin at moments of their own."""
+    for _ in range(chance.randint(1, 2)):
+        disturbance, delay = random_disturbance(chance), chance.uniform(0, 1.5)
+        session.disturbed[disturbance.__name__.replace("_", " ")] += 1
+        arguments = (session, disturbance, delay, random.Random(chance.random()))
+        thread = threading.Thread(target=_befall, args=arguments)
+        thread.start()
+        threads.append(thread)
+    for _ in range(chance.randint(2, 6)):
+        random_operation(chance)(session, random.Random(chance.random()))
+        session.over.wait(chance.uniform(0, 0.4))
+
+
+def _befall(
+    session: Session,
+    disturbance: Callable[[Session, random.Random], None],
+    delay: float,
+    chance: random.Random,
+) -> None:
+    if not session.over.wait(delay):
+        try:
+            disturbance(session, chance)
+        # The thread boundary: the run has to hear of it.
+        except Exception as error:  # noqa: BLE001
+            session.broken.append(f"{disturbance.__name__}: {type(error).__name__}: {error}")
+
+
+# -- What must hold then --
+
+
+def _check(session: Session) -> list[str]:
+    problems = list(session.broken)
+    problems += _wait_until(lambda: unsettled(session.world) + _groups_unsettled(session))
+    problems += _unacknowledged(session)
+    session.say("quiet: " + _statuses(session))
+    if not problems:
+        problems += _sync_at_last(session)
+        problems += _unacknowledged(session)
+    record = session.world.to_b.passed_since(session.origin)
+    problems += overlaps(record, session.world.pauses)
+    for takeover in session.takeovers:
+        problems += writes_under_another_leader(record, takeover)
+    return problems
+
+
+def _wait_until(look: Callable[[], list[str]]) -> list[str]:
+    """Look until nothing is found for a while; returns what is found when the time is over."""
+    deadline, steady = time.monotonic() + QUIET_SECONDS, None
+    while True:
+        try:
+            found = look()
+        except DOWN as error:
+            found = [f"a site does not answer: {error}"]
+        now = time.monotonic()
+        steady = None if found else steady or now
+        if steady is not None and now - steady >= STEADY_SECONDS:
+            return []
+        if found and now > deadline:
+            return found
+        time.sleep(POLL_SECONDS)
+
+
+def _groups_unsettled(session: Session) -> list[str]:
+    gateway = session.world.at_a.one("system-peers", session.world.b.name)["peer-controller-gateway-address"]
+    found = []
+    for group_id in session.groups:
+        found += group_unsettled(session.world, session.world.at_a.one(GROUPS, group_id), gateway)
+    return found
+
+
+def _statuses(session: Session) -> str:
+    found = [association_at_a(session.world.at_a, group_id) for group_id in session.groups]
+    return ", ".join(f"{one['sync-status']} ({one['sync-message']})" if one else "none" for one in found)
+
+
+def _unacknowledged(session: Session) -> list[str]:
+    """What A shows and cannot be, from what it acknowledged."""
+    world, ledger, at_a = session.world, session.ledger, session.world.at_a
+    peer = at_a.one("system-peers", world.b.name)
+    found = ledger.unmet(PEER, GATEWAY, peer["peer-controller-gateway-address"])
+    members = {one["name"]: one for group_id in session.groups for one in at_a.members(group_id)}
+    for member in world.members:
+        shown = members.get(member.name) or at_a.one("subclouds", member.name)
+        found += ledger.unmet(member.name, "peer group", shown["peer_group_id"])
+        for each in FIELDS:
+            # Outside of a group nobody is shown the secrets.
+            if member.name in members or each.name not in ("bootstrap values", "install values"):
+                found += ledger.unmet(member.name, each.name, each.read(shown))
+    for group_id in session.groups:
+        group, thing = at_a.one(GROUPS, group_id), session.group(group_id)
+        for name in ATTRIBUTES:
+            found += ledger.unmet(thing, name, group[name])
+        association = association_at_a(at_a, group_id)
+        found += ledger.unmet(thing, "associated", association is not None)
+        if association is not None:
+            found += ledger.unmet(thing, "priority", association["peer-group-priority"])
+    for name, answered in session.added.items():
+        shown_or_none = at_a.find("subclouds", name)
+        if shown_or_none is None and answered is Answered.ACKNOWLEDGED:
+            found.append(f"A lost a change: {name} was created and is not there")
+    return found
+
+
+def _sync_at_last(session: Session) -> list[str]:
+    """Associate what is not associated, sync everything: then both sites are in sync and equal."""
+    at_a = session.world.at_a
+    for group_id in session.groups:
+        if association_at_a(at_a, group_id) is None:
+            at_a.create(ASSOCIATIONS, session.association_fields(group_id))
+            session.ledger.begin(session.group(group_id), "associated", True)
+    for _ in range(SYNC_ATTEMPTS):
+        for group_id in session.groups:
+            association = association_at_a(at_a, group_id)
+            assert association is not None
+            at_a.sync(association["id"], wait=WAIT_SECONDS)
+        problems = _wait_until(lambda: unsettled(session.world) + _groups_unsettled(session))
+        statuses = _statuses(session)
+        session.say(f"after a last sync: {statuses}")
+        if problems or statuses.count("in-sync") == len(session.groups):
+            return problems
+    return [f"a last sync did not end in sync: {statuses}"]
+
+
+def _clean_up(session: Session) -> None:
+    """Leave the world as the next run expects it: no group, no association, the subclouds in none."""
+    at_a = session.world.at_a
+    for member in session.world.members:
+        at_a.update_subcloud(member.name, {"peer_group": "none"})
+    for group_id in session.groups:
+        association = association_at_a(at_a, group_id)
+        if association is not None:
+            at_a.delete(ASSOCIATIONS, association["id"])
+        at_a.delete(GROUPS, group_id)

@@ -1,0 +1,182 @@
+"""Two sites with wires between them, some subclouds at A, and all that can be done to their processes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dcapi.lab.members import Member, member
+from dcapi.lab.operator import Json, Operator, base64_text
+from dcapi.lab.pair import GATEWAY_A, GATEWAY_B
+from dcapi.lab.ports import HOST, Port
+from dcapi.lab.site import LabSite
+from dcapi.lab.waiting import wait_until
+from tests.faults import processes
+from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
+from tests.faults.record import Pause
+from tests.faults.wire import Wire
+from tests.postgres import temporary_database
+
+# Everything that waits waits shortly: what takes a minute in service takes seconds here.
+SETTINGS = {
+    "WORKERS": "2",
+    "THREADS": "8",
+    "JOB_THREADS": "4",
+    "PEER_CONNECT_TIMEOUT": "0.5",
+    "PEER_READ_TIMEOUT": "1.5",
+    "LEASE_SECONDS": "4",
+    "RECONCILE_SECONDS": "0.5",
+    "DEPLOY_PHASE_SECONDS": "0",
+    "HEARTBEAT_INTERVAL_MIN": "1",
+    "DRAIN_SECONDS": "2",
+    "PREFER_WAIT_MAX": "60",
+}
+HEARTBEAT_SECONDS = 1
+HEARTBEAT_THRESHOLD = 2
+LEASE_SECONDS = float(SETTINGS["LEASE_SECONDS"])
+
+SUBCLOUDS = 5
+SUBCLOUD_GROUPS = ("coast", "inland")
+MOST_WORKERS = 4
+
+
+class World:
+    """As a context manager it starts both sites, introduces them and deploys the subclouds at A."""
+
+    def __init__(self, folder: Path, kind: str = SQLITE, plant: str = "") -> None:
+        self.folder = folder
+        self.kind = kind
+        self.names = itertools.count(1)
+        port_a, port_b = Port(), Port()
+        self.to_a, self.to_b = Wire((HOST, port_a.number)), Wire((HOST, port_b.number))
+        app = f"tests.faults.app:make({plant!r})"
+        self.a = LabSite(
+            "site-a", folder / "a", port=port_a, public_url=self.to_a.url, settings=SETTINGS, app=app
+        )
+        self.b = LabSite("site-b", folder / "b", port=port_b, public_url=self.to_b.url, settings=SETTINGS)
+        self.sites = (self.a, self.b)
+        self.at_a = Operator(self.a.url, self.a.admin_password)
+        self.at_b = Operator(self.b.url, self.b.admin_password)
+        self.databases: dict[str, Database] = {}
+        self.members: list[Member] = []
+        self.pauses: list[Pause] = []
+        self._stack = ExitStack()
+
+    # -- Its life --
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        for site, wire in zip(self.sites, (self.to_a, self.to_b), strict=True):
+            self.databases[site.name] = self._open_database(site)
+            self._stack.callback(wire.stop)
+            self._stack.callback(self._end, site)
+            wire.start()
+            site.launch()
+        for site in self.sites:
+            site.wait_ready()
+        self._introduce()
+        for name in SUBCLOUD_GROUPS:
+            self.at_a.create("subcloud-groups", {"name": name, "description": f"Those of the {name}"})
+        self.members = [self.deploy() for _ in range(SUBCLOUDS)]
+
+    def _open_database(self, site: LabSite) -> Database:
+        if self.kind == SQLITE:
+            return SqliteDatabase(site.folder / "instance" / "dcapi.sqlite3")
+        uri = self._stack.enter_context(temporary_database())
+        site.settings["SQLALCHEMY_DATABASE_URI"] = uri
+        database = PostgresDatabase(uri)
+        self._stack.callback(database.dispose)
+        return database
+
+    def _end(self, site: LabSite) -> None:
+        if site.pid is not None and site.running:
+            os.killpg(site.pid, signal.SIGCONT)
+        site.close()
+
+    def _introduce(self) -> None:
+        pairs = ((self.at_a, self.b, self.to_b, GATEWAY_B), (self.at_b, self.a, self.to_a, GATEWAY_A))
+        for operator, other, wire, gateway in pairs:
+            fields: Json = {
+                "peer_uuid": other.uuid,
+                "peer_name": other.name,
+                "manager_endpoint": f"{wire.url}/v3",
+                "manager_username": "admin",
+                "manager_password": base64_text(other.admin_password),
+                "peer_controller_gateway_address": gateway,
+                "heartbeat_interval": HEARTBEAT_SECONDS,
+                "heartbeat_failure_threshold": HEARTBEAT_THRESHOLD,
+            }
+            operator.create("system-peers", fields)
+
+    def new_member(self) -> Member:
+        number = next(self.names)
+        return member(number, f"mill-{number}", install=True)
+
+    def deploy(self) -> Member:
+        """A new subcloud at A: managed, online, and with the values that a member needs."""
+        new = self.new_member()
+        self.at_a.add_subcloud(new.creation(), wait=60)
+        values = {"bootstrap_values": new.bootstrap_values, "bootstrap_address": new.bootstrap_address}
+        self.at_a.update_subcloud(new.name, {"management-state": "managed"})
+        self.at_a.update_subcloud(new.name, values)
+        return new
+
+    # -- What a run does to it --
+
+    def site(self, name: str) -> LabSite:
+        return self.a if name == self.a.name else self.b
+
+    def begin_run(self) -> None:
+        """Forget what the runs before this one left in the records."""
+        self.to_a.forget()
+        self.to_b.forget()
+        self.pauses = []
+
+    def set_workers(self, at_a: int, at_b: int) -> None:
+        processes.set_workers(self.a, at_a)
+        processes.set_workers(self.b, at_b)
+
+    def pause(self, pids: list[int], over: threading.Event, seconds: float) -> None:
+        """Let processes stand still for so long, or until it is over, and note it."""
+        begin = time.monotonic()
+        with processes.stopped(pids):
+            over.wait(seconds)
+        self.pauses += [Pause(pid, begin, time.monotonic()) for pid in pids]
+
+    def some_worker(self, site: LabSite, chance: random.Random) -> list[int]:
+        found = processes.workers_of(site)
+        return [chance.choice(found)] if found else []
+
+    def mend(self) -> None:
+        """Faults off: wires whole, nobody stands still, both sites up with all their workers."""
+        self.to_a.lift()
+        self.to_b.lift()
+        for site in self.sites:
+            processes.restart(site)
+            wanted = int(site.settings["WORKERS"])
+            wait_until(
+                f"the {wanted} workers of {site.name}",
+                lambda site=site, wanted=wanted: len(processes.workers_of(site)) == wanted,  # type: ignore[misc]
+                within=processes.START_SECONDS,
+            )
+            site.wait_ready()

@@ -1,0 +1,69 @@
+"""Settings from the environment: coerced to the type of their default, or refused with a clear text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from dcapi.errors import SettingsError
+from dcapi.settings import CHOICES, LIMITS, Settings, from_environment, unknown_names
+
+NAMES = {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert from_environment({"PATH": "/bin"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("DCAPI_WORKERS", "4", 4),
+        ("DCAPI_PEER_CONNECT_TIMEOUT", "0.5", 0.5),
+        ("DCAPI_SITE_NAME", "24", "24"),
+        ("DCAPI_SITE_NAME", "null", "null"),
+    ],
+)
+def test_a_text_becomes_what_the_default_is(name: str, text: str, value: object) -> None:
+    assert getattr(from_environment({name: text}), name.removeprefix("DCAPI_")) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("WORKERS", "zero"),
+        ("WORKERS", ""),
+        ("WORKERS", "1.5"),
+        ("WORKERS", "0"),
+        ("THREADS", "-1"),
+        ("PEER_READ_TIMEOUT", "nan"),
+        ("PEER_READ_TIMEOUT", "inf"),
+        ("PEER_READ_TIMEOUT", "59"),
+        ("AUTH_STRATEGY", "keystone"),
+        ("JOBS_ENGINE", "celery"),
+        ("LOG_LEVEL", "LOUD"),
+        ("PUBLIC_URL", "ftp://site"),
+        ("SITE_NAME", " "),
+        ("OPERATION_SECRET_TTL", "-5"),
+        ("PEER_MAX_ANSWER", "-1"),
+        ("HEARTBEAT_INTERVAL_MIN", "601"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_named(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}|LEASE_SECONDS"):
+        from_environment({f"DCAPI_{name}": text})
+
+
+def test_intervals_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(SettingsError, match="HEARTBEAT_INTERVAL_MAX"):
+        from_environment({"DCAPI_HEARTBEAT_INTERVAL_MIN": "500", "DCAPI_HEARTBEAT_INTERVAL_MAX": "20"})
+
+
+def test_misspelt_names_are_found_and_those_of_tests_are_not() -> None:
+    given = {"DCAPI_WORKRES": "2", "DCAPI_WORKERS": "2", "DCAPI_TEST_POSTGRES_URL": "x", "OTHER": "1"}
+    assert unknown_names(given) == ["DCAPI_WORKRES"]
+
+
+def test_limits_and_choices_are_of_settings_that_there_are() -> None:
+    assert {name for name, _, _ in LIMITS} | set(CHOICES) <= NAMES
