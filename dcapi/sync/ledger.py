@@ -47,8 +47,13 @@ def forget_copies(session: Session, association: PeerGroupAssociation, *, same_s
     association.remote_group_id = None
     association.remote_association_id = None
     association.told_status = None
-    mine = PushedMember.association_id == association.id
     if same_system:
-        session.execute(update(PushedMember).where(mine).values(digest=None))
+        forget_pushes(session, association)
     else:
-        session.execute(delete(PushedMember).where(mine))
+        session.execute(delete(PushedMember).where(PushedMember.association_id == association.id))
+
+
+def forget_pushes(session: Session, association: PeerGroupAssociation) -> None:
+    """Let each member be sent again by the next run. The caller commits."""
+    mine = PushedMember.association_id == association.id
+    session.execute(update(PushedMember).where(mine).values(digest=None))

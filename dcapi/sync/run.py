@@ -20,7 +20,7 @@ from dcapi.peers.texts import clean
 from dcapi.sync import remote_group, status, turns
 from dcapi.sync.changes import lock_association, lock_associations
 from dcapi.sync.copy import remote_subcloud
-from dcapi.sync.ledger import forget_copies, write_ledger
+from dcapi.sync.ledger import forget_copies, forget_pushes, write_ledger
 from dcapi.sync.member import Member
 from dcapi.sync.plan import Plan, Pushed, make_plan
 from dcapi.sync.push import Outcome, push
@@ -314,8 +314,7 @@ def _finish(run: Run, ending: Ending) -> None:
         association.sync_served = run.snapshot.sync_asked
         association.runs_begun = 0
         if _peer_changed(association, run.snapshot):
-            same_system = association.peer.peer_uuid == run.snapshot.target.peer.uuid
-            forget_copies(session, association, same_system=same_system)
+            _forget_peer_as_it_was(session, association, run.snapshot)
             ending = Ending(Event.RUN_GAVE_WAY, "The system peer was changed while the sync was running.")
         else:
             write_ledger(session, association_id, run.pushed)
@@ -341,6 +340,15 @@ def _is_stale(association: PeerGroupAssociation, run: Run) -> bool:
         or association.peer_group_priority != target.priority
         or association.group.migration_status == Migration.MIGRATING
     )
+
+
+def _forget_peer_as_it_was(session: Session, association: PeerGroupAssociation, snapshot: Snapshot) -> None:
+    """Behind another gateway stands the same copy, which still has to be told how this run ended."""
+    before, now = snapshot.target.peer, association.peer
+    if (before.uuid, before.endpoint) == (now.peer_uuid, now.manager_endpoint):
+        forget_pushes(session, association)
+    else:
+        forget_copies(session, association, same_system=before.uuid == now.peer_uuid)
 
 
 def _peer_changed(association: PeerGroupAssociation, snapshot: Snapshot) -> bool:

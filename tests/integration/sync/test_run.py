@@ -174,7 +174,6 @@ def test_an_attribute_that_changed_in_between_leaves_it_out_of_sync(site: Site) 
     [
         ("peer_uuid", "99999999-2222-4333-8444-555555555555"),
         ("manager_endpoint", "http://127.0.0.1:10/v3"),
-        ("peer_controller_gateway_address", "192.168.204.103"),
     ],
 )
 def test_a_peer_that_was_changed_in_between_is_forgotten(site: Site, field: str, value: str) -> None:
@@ -186,6 +185,17 @@ def test_a_peer_that_was_changed_in_between_is_forgotten(site: Site, field: str,
     assert association["sync-status"] == "out-of-sync"
     assert "system peer was changed" in association["sync-message"]
     assert (row.remote_group_id, row.remote_association_id) == (None, None)
+    assert not any(arrived for arrived, _ in site.ledger().values())
+
+
+def test_a_peer_whose_gateway_was_changed_in_between_is_told_how_the_run_ended(site: Site) -> None:
+    site.add_member("edge-1")
+    site.associate()
+    gateway = {"peer_controller_gateway_address": "192.168.204.103"}
+    site.peer.do(lambda: site.operator.patch("/system-peers/1", json=gateway), on="add_secondary", after=True)
+    site.run_jobs()
+    assert site.standing() == ("out-of-sync", "out-of-sync")
+    assert "system peer was changed" in site.association()["sync-message"]
     assert not any(arrived for arrived, _ in site.ledger().values())
 
 
