@@ -13,7 +13,7 @@ import requests
 from sqlalchemy.exc import OperationalError
 
 from dcapi.lab.operator import RefusedError
-from dcapi.lab.site import LabSite
+from dcapi.lab.site import LabSite, SiteFailedError
 from tests.faults import processes
 from tests.faults.checks import GROUPS
 from tests.faults.databases import association_leases
@@ -25,7 +25,7 @@ Disturbance = Callable[[Session, random.Random], None]
 
 OTHER_LEADER = "c0ffee00-0000-4000-8000-000000000003"
 # A site that was killed comes back after so many seconds.
-DOWN_SECONDS = (0.2, 2.0)
+DOWN_SECONDS = (0.1, 1.0)
 TROUBLED_SECONDS = (0.4, 3.0)
 # Longer than a lease: somebody else goes on with what the stopped process did.
 STOPPED_SECONDS = (0.3, 6.0)
@@ -71,8 +71,10 @@ def kill_master(session: Session, chance: random.Random) -> None:
 
 def _bring_back(session: Session, chance: random.Random, site: LabSite) -> None:
     session.over.wait(chance.uniform(*DOWN_SECONDS))
-    processes.restart(site)
-    session.say(f"{site.name} is up again")
+    # It may be killed again while it starts; the end of the faults brings it back in any case.
+    with contextlib.suppress(SiteFailedError):
+        processes.restart(site)
+        session.say(f"{site.name} is up again")
 
 
 def stop_worker(session: Session, chance: random.Random) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ from dcapi.lab.waiting import wait_until
 
 # A worker that is to come up loads the application first.
 START_SECONDS = 30.0
-# gunicorn looks so often whether it has the workers that it should have, in seconds.
-LOOK_SECONDS = 1.0
+# Two that bring a site back at once would be in each other's way.
+RESTARTING = threading.Lock()
 
 
 def workers_of(site: LabSite) -> list[int]:
@@ -70,12 +71,13 @@ def kill_master(site: LabSite) -> None:
         send(site.pid, signal.SIGKILL)
 
 
-def restart(site: LabSite) -> None:
-    """Kill what is left of a site that is down, and start it."""
-    if site.running:
-        return
-    if site.pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(site.pid, signal.SIGKILL)
-    site.kill()
-    site.start()
+def restart(site: LabSite, *, within: float = START_SECONDS) -> None:
+    """Kill what is left of a site that is down, and start it; raises SiteFailedError."""
+    with RESTARTING:
+        if site.running:
+            return
+        if site.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(site.pid, signal.SIGKILL)
+        site.kill()
+        site.start(within=within)

@@ -88,12 +88,23 @@ def _disturb(session: Session, chance: random.Random) -> None:
     if chance.random() < 0.25:
         session.disturbed["takeover"] += 1
         work_under_another_leader(session, random.Random(chance.random()))
-    if chance.random() < 0.75:
+    if chance.random() < 0.7:
+        _end_faults(session, threads, patient=chance.random() < 0.4)
+        session.over.clear()
+    for _ in range(chance.choice((0, 1, 1, 2))):
         session.disturbed["held sync"] += 1
         hold_a_sync(session, random.Random(chance.random()))
-    session.over.set()
+    _end_faults(session, threads)
+
+
+def _end_faults(session: Session, threads: list[threading.Thread], *, patient: bool = False) -> None:
+    """Faults off; ``patient``: let each take the time that it was to take."""
+    if not patient:
+        session.over.set()
     for thread in threads:
         thread.join(60)
+    threads.clear()
+    session.over.set()
     session.world.mend()
     give_back(session)
     session.say("faults off")
