@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -76,6 +77,8 @@ def main() -> int:
     if arguments.database == POSTGRESQL and server_url() is None:
         show(SKIPPED)
         return 2
+    # Asked to end, it still ends its sites.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     started, outcomes = time.monotonic(), []
     with Player(arguments.database, arguments.plant, tells_all=arguments.story) as player:
         for seed in range(arguments.seed, arguments.seed + arguments.runs):

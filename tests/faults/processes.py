@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.waiting import OverdueError, wait_until
 
 # A worker that is to come up loads the application first.
 START_SECONDS = 30.0
+# A busy master may take two signals for one: it is told again after so many seconds.
+SIGNAL_SECONDS = 4.0
 # Two that bring a site back at once would be in each other's way.
 RESTARTING = threading.Lock()
 
@@ -32,16 +34,30 @@ def _children(process: int) -> list[int]:
 
 
 def set_workers(site: LabSite, wanted: int) -> None:
-    """Let a running site have so many workers, now and after each start."""
+    """Let a running site have so many workers, now and after each start; raises OverdueError."""
     site.settings["WORKERS"] = str(wanted)
-    assert site.pid is not None
-    missing = wanted - len(workers_of(site))
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        _ask_for_workers(site, wanted - len(workers_of(site)))
+        try:
+            wait_until(
+                f"{wanted} workers of {site.name}",
+                lambda: len(workers_of(site)) == wanted,
+                within=SIGNAL_SECONDS,
+            )
+        except OverdueError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
+def _ask_for_workers(site: LabSite, missing: int) -> None:
+    if site.pid is None:
+        return
     for _ in range(abs(missing)):
-        os.kill(site.pid, signal.SIGTTIN if missing > 0 else signal.SIGTTOU)
-        time.sleep(0.01)  # two signals of a kind that come at once are one
-    wait_until(
-        f"{wanted} workers of {site.name}", lambda: len(workers_of(site)) == wanted, within=START_SECONDS
-    )
+        send(site.pid, signal.SIGTTIN if missing > 0 else signal.SIGTTOU)
+        time.sleep(0.02)  # two signals of a kind that come at once are one
 
 
 def send(process: int, number: signal.Signals) -> bool:

@@ -18,7 +18,6 @@ from dcapi.lab.operator import Json, Operator, base64_text
 from dcapi.lab.pair import GATEWAY_A, GATEWAY_B
 from dcapi.lab.ports import HOST, Port
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
 from tests.faults import processes
 from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
 from tests.faults.record import Pause
@@ -173,10 +172,5 @@ class World:
         self.to_b.lift()
         for site in self.sites:
             processes.restart(site)
-            wanted = int(site.settings["WORKERS"])
-            wait_until(
-                f"the {wanted} workers of {site.name}",
-                lambda site=site, wanted=wanted: len(processes.workers_of(site)) == wanted,  # type: ignore[misc]
-                within=processes.START_SECONDS,
-            )
+            processes.set_workers(site, int(site.settings["WORKERS"]))
             site.wait_ready()
