@@ -18,7 +18,7 @@ from tests.faults.held import hold_a_sync
 from tests.faults.ledger import Answered
 from tests.faults.operations import random_operation
 from tests.faults.record import overlaps, writes_under_another_leader
-from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, WAIT_SECONDS, Session
+from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, SYNC_ATTEMPTS, WAIT_SECONDS, Session
 from tests.faults.takeover import work_under_another_leader
 from tests.faults.world import MOST_WORKERS, World
 
@@ -27,7 +27,6 @@ QUIET_SECONDS = 40.0
 # Quiet means quiet for so long.
 STEADY_SECONDS = 0.7
 POLL_SECONDS = 0.15
-SYNC_ATTEMPTS = 3
 DOWN = (RefusedError, requests.RequestException)
 
 
@@ -85,12 +84,12 @@ def _disturb(session: Session, chance: random.Random) -> None:
     threads: list[threading.Thread] = []
     for _ in range(chance.randint(1, 2)):
         _storm(session, random.Random(chance.random()), threads)
+    if chance.random() < 0.75:
+        _end_faults(session, threads, patient=chance.random() < 0.4)
+        session.over.clear()
     if chance.random() < 0.25:
         session.disturbed["takeover"] += 1
         work_under_another_leader(session, random.Random(chance.random()))
-    if chance.random() < 0.7:
-        _end_faults(session, threads, patient=chance.random() < 0.4)
-        session.over.clear()
     for _ in range(chance.choice((0, 1, 1, 2))):
         session.disturbed["held sync"] += 1
         hold_a_sync(session, random.Random(chance.random()))
