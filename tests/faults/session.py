@@ -80,7 +80,7 @@ class Session:
             self._associate(group_id)
 
     def _associate(self, group_id: int) -> None:
-        """On a busy machine a first sync may take longer than its requests may: then it is asked for again."""
+        """On a busy machine a sync may run into its time limits: then it is asked for again."""
         at_a = self.world.at_a
         association = at_a.create(ASSOCIATIONS, self.association_fields(group_id), wait=WAIT_SECONDS)
         for _ in range(SYNC_ATTEMPTS):
