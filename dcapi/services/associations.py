@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from dcapi.errors import BadRequest, Conflict, NotFound, Unprocessable
 from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
+from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType, SyncStatus
 from dcapi.parts import Parts
 from dcapi.services.answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
@@ -96,7 +97,7 @@ def create_association(session: Session, parts: Parts, values: Mapping[str, Any]
 def _locked(session: Session, model: type[Any], row_id: int, text: str) -> Any:
     """A row that must not change or go before the commit; raises BadRequest when there is none."""
     row = session.scalar(
-        select(model).where(model.id == row_id).with_for_update().execution_options(populate_existing=True)
+        locked(select(model).where(model.id == row_id)).execution_options(populate_existing=True)
     )
     if row is None:
         raise BadRequest(text)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
 from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
+from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType, Migration
 from dcapi.parts import Parts
 from dcapi.services.answers import PEER_GROUP, Answer
@@ -68,7 +69,7 @@ def find_group(session: Session, reference: int | str, *, lock: bool = False) ->
     column = SubcloudPeerGroup.id if isinstance(reference, int) else SubcloudPeerGroup.peer_group_name
     query = select(SubcloudPeerGroup).where(column == reference)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = locked(query).execution_options(populate_existing=True)
     group = session.scalar(query)
     if group is None:
         raise NotFound(NOT_FOUND)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, NotFound
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudGroup, SubcloudPeerGroup, SystemPeer
+from dcapi.models.locks import locked
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
 from dcapi.parts import Site
 from dcapi.sync.members import Caller, GroupFacts
@@ -100,11 +101,10 @@ def _as_id(reference: str) -> int:
 
 
 # Put together once, because that takes longer than running it, and every change of a member runs it.
-LOCKED_GROUPS = (
+LOCKED_GROUPS = locked(
     select(SubcloudPeerGroup.id, SubcloudPeerGroup.group_priority, SubcloudPeerGroup.system_leader_id)
     .where(SubcloudPeerGroup.id.in_(bindparam("group_ids", expanding=True)))
     .order_by(SubcloudPeerGroup.id)
-    .with_for_update()
 )
 
 

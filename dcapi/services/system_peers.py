@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, NotFound
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
+from dcapi.models.locks import locked
 from dcapi.parts import Parts
 from dcapi.services.answers import PEER, PEER_GROUP, Answer
 from dcapi.services.saving import flush
@@ -99,7 +100,7 @@ def find_peer(session: Session, reference: int | str, *, lock: bool = False) -> 
     else:
         is_uuid = SystemPeer.peer_uuid == reference.lower()
         query = query.where(or_(is_uuid, SystemPeer.peer_name == reference)).order_by(is_uuid.desc()).limit(1)
-    peer = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    peer = session.scalars(locked(query) if lock else query).one_or_none()
     if peer is None:
         raise NotFound(NOT_FOUND)
     return peer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold
 from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
+from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType, PeerAvailability, SyncStatus
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
@@ -27,6 +29,15 @@ from dcapi.sync.status import Event
 logger = logging.getLogger(__name__)
 
 Listed = dict[int, dict[str, Any]]
+# Association id → the revision at which the peer's copy was found equal, None where it differs.
+Compared = dict[int, int | None]
+
+# In place of a revision: a sync was asked for meanwhile, and its run says more than a comparison.
+SYNCED = -1
+
+# Seconds that a comparison waits for whoever tells the peer something, and between two looks.
+PATIENCE = 2.0
+PAUSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -92,10 +103,7 @@ def _note_answer(parts: Parts, hold: Hold, peer_id: int) -> None:
 
 def _locked_peer(session: Session, peer_id: int) -> SystemPeer | None:
     return session.scalar(
-        select(SystemPeer)
-        .where(SystemPeer.id == peer_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        locked(select(SystemPeer).where(SystemPeer.id == peer_id)).execution_options(populate_existing=True)
     )
 
 
@@ -112,7 +120,7 @@ def _welcome(parts: Parts, hold: Hold, client: PeerPort, peer_id: int) -> None:
 
     Another system in its place differs in everything, and is for a sync to name.
     """
-    equal = _compare_all(parts, client, peer_id)
+    compared = _compare_all(parts, client, peer_id)
     with parts.unit_of_work() as session:
         hold.confirm(session)
         peer = _locked_peer(session, peer_id)
@@ -123,33 +131,36 @@ def _welcome(parts: Parts, hold: Hold, client: PeerPort, peer_id: int) -> None:
         alarms.clear_disconnected(session, peer)
         associations = _primary_associations(session, peer_id)
         for association in associations:
-            same = equal.get(association.id) == association.revision
-            status.move(association, Event.PEER_BACK_EQUAL if same else Event.PEER_BACK_DIFFERENT)
+            _move_back(association, compared)
         ids = [association.id for association in associations]
         logger.warning("peer %s is available", peer.peer_name)
         session.commit()
     hint(parts, ids)
 
 
-def _compare_all(parts: Parts, client: PeerPort, peer_id: int) -> dict[int, int]:
-    """Association id → the revision at which the peer's copy was found equal; the others differ."""
+def _move_back(association: PeerGroupAssociation, compared: Compared) -> None:
+    """Move what was compared. At the others a run goes on or ended meanwhile, which says more than this."""
+    if association.id in compared:
+        same = compared[association.id] == association.revision
+        status.move(association, Event.PEER_BACK_EQUAL if same else Event.PEER_BACK_DIFFERENT)
+
+
+def _compare_all(parts: Parts, client: PeerPort, peer_id: int) -> Compared:
     with parts.unit_of_work() as session:
         associations = _primary_associations(session, peer_id)
-        ids = [association.id for association in associations]
+        quiet = [one.id for one in associations if one.sync_status != SyncStatus.SYNCING]
         peer_uuid = associations[0].peer.peer_uuid if associations else ""
-    equal: dict[int, int] = {}
+    if not quiet:
+        return {}
     if client.system_uuid().lower() != peer_uuid.lower():
-        return equal
-    for association_id in ids:
-        revision = _compare(parts, client, association_id)
-        if revision is not None:
-            equal[association_id] = revision
-    return equal
+        return dict.fromkeys(quiet)
+    found = {association_id: _compare(parts, client, association_id) for association_id in quiet}
+    return {association_id: revision for association_id, revision in found.items() if revision != SYNCED}
 
 
 def _compare(parts: Parts, client: PeerPort, association_id: int) -> int | None:
-    """One request: the members there. While a run goes on nothing can be said, and its end says more."""
-    hold = hold_association(parts, association_id)
+    """One request: the members there. The revision at which they are equal, None when they differ."""
+    hold = _hold_soon(parts, association_id)
     if hold is None:
         return None
     with hold:
@@ -157,6 +168,8 @@ def _compare(parts: Parts, client: PeerPort, association_id: int) -> int | None:
             association = session.get(PeerGroupAssociation, association_id)
             if association is None or association.remote_group_id is None:
                 return None
+            if association.sync_status == SyncStatus.SYNCING:
+                return SYNCED
             snapshot = snapshot_of(session, association)
             group_id = association.remote_group_id
         try:
@@ -166,6 +179,14 @@ def _compare(parts: Parts, client: PeerPort, association_id: int) -> int | None:
             return None
         plan = make_plan(snapshot.members, there, snapshot.ledger)
         return snapshot.revision if plan.is_empty else None
+
+
+def _hold_soon(parts: Parts, association_id: int) -> Hold | None:
+    """The lease of an association, waited for as long as it takes to tell a peer something."""
+    deadline = time.monotonic() + PATIENCE
+    while (hold := hold_association(parts, association_id)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    return hold
 
 
 def _differs(target: Target, groups: Listed) -> bool:

@@ -1,0 +1,19 @@
+"""How rows that others refer to are locked."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from sqlalchemy import Select
+
+Query = TypeVar("Query", bound=Select[Any])
+
+
+def locked(query: Query) -> Query:
+    """The query with a lock that keeps other writers off its rows, and not those who only refer to them.
+
+    PostgreSQL checks the references of a row anew when a transaction writes it twice. A lock that kept that
+    waiting would turn the order of locks around: an association would wait for its group, while whoever
+    holds the group waits for the association. SQLite has one writer, and no such locks.
+    """
+    return query.with_for_update(key_share=True)
