@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy.sql.selectable import GenerativeSelect
 
-Query = TypeVar("Query", bound=Select[Any])
+Query = TypeVar("Query", bound=GenerativeSelect)
 
 
 def locked(query: Query) -> Query:
