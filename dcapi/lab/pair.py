@@ -22,6 +22,10 @@ from dcapi.lab.site import LabSite
 GATEWAY_A = "10.32.0.1"
 GATEWAY_B = "10.33.0.1"
 
+# A peer of the lab that is away is declared unavailable after about three seconds.
+HEARTBEAT_SECONDS = 1
+HEARTBEAT_FAILURES = 3
+
 # Seconds that a subcloud's simulated deployment, or a sync, may take in the lab.
 OUTCOME_SECONDS = 60.0
 # Subclouds that are added side by side.
@@ -160,4 +164,6 @@ def _peer_fields(other: LabSite, endpoint: str, gateway: str) -> Json:
         "manager_username": "admin",
         "manager_password": base64_text(other.admin_password),
         "peer_controller_gateway_address": gateway,
+        "heartbeat_interval": HEARTBEAT_SECONDS,
+        "heartbeat_failure_threshold": HEARTBEAT_FAILURES,
     }

@@ -148,6 +148,12 @@ class LabSite:
             "INSTANCE_PATH": str(self.folder / "instance"),
             "ADMIN_PASSWORD": self.admin_password,
             "DEPLOY_PHASE_SECONDS": "0",
+            # The lab's peers are watched closely, so that nobody waits long for what happens to them.
+            "HEARTBEAT_INTERVAL_MIN": "1",
+            "PEER_CONNECT_TIMEOUT": "2",
+            "PEER_READ_TIMEOUT": "10",
+            # What a killed site was at is taken up again when its leases have run out.
+            "LEASE_SECONDS": "15",
         }
 
     def _answers(self) -> bool:

@@ -21,6 +21,11 @@ from dcapi.lab.scenarios.membership import (
 )
 from dcapi.lab.scenarios.outage import changes_with_the_peer_down_fail
 from dcapi.lab.scenarios.race import change_during_a_sync_is_not_lost
+from dcapi.lab.scenarios.recovery import (
+    killed_site_finishes_its_sync,
+    quiet_outage_leaves_both_in_sync,
+    returning_peer_is_told,
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,13 @@ SCENARIOS = (
         2, "a change of a member puts both sites out of sync, a sync mends it", changes_put_both_out_of_sync
     ),
     Scenario(3, "changes with the peer down fail on A, as fast as ever", changes_with_the_peer_down_fail),
+    Scenario(4, "a peer that comes back is told without anyone asking", returning_peer_is_told),
     Scenario(5, "attributes of a group reach the peer at once", attributes_reach_the_peer),
     Scenario(
         6, "attributes of a group are refused with the peer down", attributes_are_refused_without_the_peer
     ),
     Scenario(7, "changes outside of associated groups touch nothing", changes_elsewhere_touch_nothing),
+    Scenario(8, "an outage in which nothing changes leaves both in sync", quiet_outage_leaves_both_in_sync),
+    Scenario(9, "a site killed in the middle of a sync finishes it", killed_site_finishes_its_sync),
     Scenario(10, "a change during a sync is not lost", change_during_a_sync_is_not_lost),
 )

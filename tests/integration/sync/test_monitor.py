@@ -241,3 +241,17 @@ def test_members_that_changed_during_the_comparison_are_different(quiet: Site) -
     quiet.peer.do(change, on="group_subclouds", after=True)
     heartbeat(quiet)
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
+
+
+def test_a_run_that_ended_while_others_were_compared_is_believed(quiet: Site) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    quiet.peer.heal()
+    quiet.change(PeerGroupAssociation, 1, sync_status="syncing")
+
+    def end_of_run() -> None:
+        quiet.change(PeerGroupAssociation, 1, sync_status="in-sync")
+
+    quiet.peer.do(end_of_run, on="groups", after=True)
+    heartbeat(quiet)
+    assert quiet.association()["sync-status"] == "in-sync"
