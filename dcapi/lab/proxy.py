@@ -11,7 +11,6 @@ import selectors
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
@@ -38,7 +37,6 @@ class Exchange:
     user_agent: str
     body: bytes = field(repr=False)
     code: int | None = None
-    started: float = field(default_factory=time.monotonic, repr=False)
 
 
 class Proxy:
