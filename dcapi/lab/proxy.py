@@ -11,8 +11,7 @@ import selectors
 import socket
 import struct
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import TypeVar
@@ -38,7 +37,6 @@ class Exchange:
     user_agent: str
     body: bytes = field(repr=False)
     code: int | None = None
-    started: float = field(default_factory=time.monotonic, repr=False)
 
 
 class Proxy:
@@ -66,8 +64,7 @@ class Proxy:
             return self
         listener = self._listener = self.port.listen()
         listener.settimeout(ACCEPT_SECONDS)
-        self._acceptor = threading.Thread(target=self._accept, args=(listener,), daemon=True, name="proxy")
-        self._acceptor.start()
+        self._acceptor = self._in_thread(self._accept, listener)
         return self
 
     def refuse(self) -> None:
@@ -126,7 +123,12 @@ class Proxy:
             except OSError:
                 return
             client.settimeout(None)
-            threading.Thread(target=self._serve, args=(client,), daemon=True, name="proxy connection").start()
+            self._in_thread(self._serve, client)
+
+    def _in_thread(self, work: Callable[[socket.socket], None], on: socket.socket) -> threading.Thread:
+        thread = threading.Thread(target=work, args=(on,), daemon=True, name=f"proxy {self.port.number}")
+        thread.start()
+        return thread
 
     def _serve(self, client: socket.socket) -> None:
         site: socket.socket | None = None

@@ -94,6 +94,12 @@ def message_of(response: requests.Response, call: Call) -> str | None:
     return message
 
 
+def check_deleted(response: requests.Response, call: Call) -> None:
+    """See that the answer to a deletion is one: JSON, usually null, or nothing; a page is some proxy's."""
+    if response.content.strip():
+        _document(response, call)
+
+
 def _document(response: requests.Response, call: Call) -> Any:
     try:
         return orjson.loads(response.content)

@@ -79,7 +79,7 @@ class PeerClient(PeerPort):
         return self._one(request, answers.GROUP)
 
     def delete_group(self, ref: Reference) -> None:
-        self._send(self._request("DELETE", _path(GROUPS, ref)))
+        self._delete(self._request("DELETE", _path(GROUPS, ref)))
 
     def group_subclouds(self, ref: Reference) -> list[Answer]:
         request = self._request("GET", _path(GROUPS, ref, SUBCLOUDS))
@@ -108,7 +108,7 @@ class PeerClient(PeerPort):
         return self._one(request, answers.ASSOCIATION)
 
     def delete_association(self, association_id: int) -> None:
-        self._send(self._request("DELETE", _path(ASSOCIATIONS, association_id)))
+        self._delete(self._request("DELETE", _path(ASSOCIATIONS, association_id)))
 
     # -- Subclouds --
 
@@ -130,7 +130,7 @@ class PeerClient(PeerPort):
         )
 
     def delete_subcloud(self, name: str) -> None:
-        self._send(self._request("DELETE", _path(SUBCLOUDS, name), OTHER_SITE))
+        self._delete(self._request("DELETE", _path(SUBCLOUDS, name), OTHER_SITE))
 
     # -- Within --
 
@@ -150,6 +150,9 @@ class PeerClient(PeerPort):
 
     def _list(self, request: PeerRequest, key: str, shape: answers.Shape) -> list[Answer]:
         return list_of(self._send(request), key, shape, self._call(request))
+
+    def _delete(self, request: PeerRequest) -> None:
+        answers.check_deleted(self._send(request), self._call(request))
 
     def _call(self, request: PeerRequest) -> Call:
         return self._session.call(request)

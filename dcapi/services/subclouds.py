@@ -26,6 +26,7 @@ from dcapi.services.subcloud_answers import (
 )
 from dcapi.services.subcloud_lookup import (
     NOT_FOUND,
+    UNKNOWN_PEER_GROUP,
     Reference,
     find,
     find_by_name,
@@ -245,6 +246,8 @@ def _groups(session: Session, parts: Parts, row: Subcloud, change: SubcloudChang
     current = row.peer_group_id
     target = current if change.peer_group is None else peer_group_named(session, change.peer_group)
     facts = group_facts(session, parts.site, {one for one in (current, target) if one is not None})
+    if target is not None and target not in facts:
+        raise BadRequest(UNKNOWN_PEER_GROUP)  # deleted since its name was looked up
     return Groups(
         None if current is None else facts.get(current), None if target is None else facts.get(target)
     )

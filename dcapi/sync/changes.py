@@ -95,10 +95,11 @@ def info_message(associations: Sequence[PeerGroupAssociation]) -> str | None:
     """What the operator is told after a change: which associations it concerns and how to sync them."""
     if not associations:
         return None
-    ids = ", ".join(str(association.id) for association in associations)
+    ids = [str(association.id) for association in associations]
+    wanted = ids[0] if len(ids) == 1 else "<association id>"
     return (
-        f"The peer site(s) of peer group association {ids} do not have this change yet. To send it, run: "
-        "dcmanager peer-group-association sync <association id>"
+        f"The peer site(s) of peer group association {', '.join(ids)} do not have this change yet. "
+        f"To send it, run: dcmanager peer-group-association sync {wanted}"
     )
 
 

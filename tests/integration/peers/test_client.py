@@ -223,3 +223,13 @@ def test_each_status_is_one_of_two_errors(
         peer.groups()
     assert not failure.value.maybe_sent
     assert len(wire.requests) == 2
+
+
+@pytest.mark.parametrize("name", ["delete_group", "delete_association", "delete_subcloud"])
+def test_a_deletion_that_is_answered_by_a_page_is_not_taken_for_one(
+    wire: Wire, peer: PeerClient, name: str
+) -> None:
+    wire.content = b"<html><body>Welcome to the portal</body></html>"
+    with pytest.raises(PeerRefused) as refused:
+        CALLS[name][0](peer)
+    assert refused.value.maybe_sent

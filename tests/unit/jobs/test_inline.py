@@ -119,7 +119,7 @@ def test_a_failed_job_is_logged_with_its_traceback_and_the_next_one_runs(
 def test_a_job_that_ended_well_is_logged_with_its_duration(
     jobs: InlineJobs, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="dcapi")
     jobs.register("slow", lambda **_ids: clock.advance(2.5))
     jobs.submit("slow", "subcloud:1", subcloud_id="1")
     jobs.run_waiting()
