@@ -46,7 +46,7 @@ settings = _settings()
 
 bind = settings.BIND
 workers = settings.WORKERS
-worker_class = "gthread"
+worker_class = "config.worker.Worker"
 threads = settings.THREADS
 # Longer than clients and peers keep an idle connection, so that it is they who close it.
 keepalive = 75
