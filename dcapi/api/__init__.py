@@ -19,6 +19,7 @@ from dcapi.api import (
 from dcapi.api.bodies import refuse_large_body
 from dcapi.api.errors import register_errors
 from dcapi.api.json import OrjsonProvider
+from dcapi.api.senders import watch_senders
 
 BLUEPRINTS = (
     versions.blueprint,
@@ -43,6 +44,7 @@ def register(app: Flask) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.before_request(refuse_large_body)
+    watch_senders()
     register_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -23,6 +23,7 @@ from tests.faults.troubles import random_trouble
 
 Disturbance = Callable[[Session, random.Random], None]
 
+DATABASE_ERRORS = (OperationalError, SqliteError)
 OTHER_LEADER = "c0ffee00-0000-4000-8000-000000000003"
 # A site that was killed comes back after so many seconds.
 DOWN_SECONDS = (0.1, 1.0)
@@ -97,7 +98,7 @@ def _stop(session: Session, chance: random.Random, site: LabSite, stopped: list[
 def disturb_database(session: Session, chance: random.Random) -> None:
     site, seconds = _some_site(session, chance), chance.uniform(*TROUBLED_SECONDS)
     session.say(f"the database of {site.name} is disturbed for {seconds:.1f} s")
-    with contextlib.suppress(OperationalError, SqliteError):
+    with contextlib.suppress(*DATABASE_ERRORS):
         session.world.databases[site.name].cut(session.over, seconds)
     session.say(f"the database of {site.name} is whole")
 

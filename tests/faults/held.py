@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,6 +13,7 @@ from dcapi.lab.members import Member
 from dcapi.lab.waiting import OverdueError, wait_until
 from tests.faults import processes
 from tests.faults.checks import association_at_a
+from tests.faults.disturbances import DATABASE_ERRORS, STOPPED_SECONDS
 from tests.faults.ledger import Answered
 from tests.faults.operations import change_member, sync
 from tests.faults.record import Passed
@@ -55,11 +58,11 @@ def hold_a_sync(session: Session, chance: random.Random) -> None:
         _wait_end(session, group_id)
 
 
-def _member_write() -> Callable[[Passed], bool]:
+def member_write() -> Callable[[Passed], bool]:
     return lambda passed: passed.mark is not None and passed.is_write and "/subclouds" in passed.path
 
 
-def _telling() -> Callable[[Passed], bool]:
+def telling() -> Callable[[Passed], bool]:
     return lambda passed: passed.is_telling and b'"syncing"' in passed.body
 
 
@@ -75,7 +78,7 @@ def _last_look() -> Callable[[Passed], bool]:
 
 
 # Requests of a run at which it is held.
-STAGES = (_member_write, _member_write, _telling, _last_look)
+STAGES = (member_write, member_write, telling, _last_look)
 
 
 def _change_during(session: Session, chance: random.Random, group_id: int, members: list[Member]) -> None:
@@ -132,4 +135,46 @@ def kill_holder(session: Session, chance: random.Random, held: Held) -> None:
         processes.send(mark.process, signal.SIGKILL)
 
 
-HARMS: dict[Harm, int] = {no_harm: 6, freeze_holder: 2, kill_holder: 1}
+def freeze_receivers(session: Session, chance: random.Random, held: Held) -> None:
+    """Some workers of B stand still with requests in their hands, and do them when nobody waits any more."""
+    receivers = processes.workers_of(session.world.b)
+    receivers = receivers[: chance.randint(1, len(receivers))] if receivers else []
+    seconds = chance.uniform(*STOPPED_SECONDS)
+    session.say(f"workers {receivers} of B stand still for {seconds:.1f} s")
+    held.release()
+    session.world.pause(receivers, session.over, seconds)
+    session.say(f"workers {receivers} of B go on")
+
+
+def lock_receiver(session: Session, chance: random.Random, held: Held) -> None:
+    """B's database keeps the requests waiting for longer than their sender does."""
+    seconds = chance.uniform(1.0, 4.0)
+    session.say(f"the database of B is disturbed for {seconds:.1f} s")
+    held.release()
+    with contextlib.suppress(*DATABASE_ERRORS):
+        session.world.databases[session.world.b.name].cut(session.over, seconds)
+    session.say("the database of B is whole")
+
+
+def harm_and_sync_again(harm: Harm) -> Harm:
+    """The operator changes a member and asks for the next sync before the harm is over."""
+
+    def both(session: Session, chance: random.Random, held: Held) -> None:
+        harming = threading.Thread(target=harm, args=(session, random.Random(chance.random()), held))
+        harming.start()
+        session.over.wait(chance.uniform(1.5, 3.0))
+        for group_id in session.groups:
+            change_member(session, chance)
+            sync(session, group_id)
+        harming.join()
+
+    return both
+
+
+HARMS: dict[Harm, int] = {
+    no_harm: 8,
+    freeze_holder: 3,
+    kill_holder: 2,
+    harm_and_sync_again(freeze_receivers): 3,
+    harm_and_sync_again(lock_receiver): 2,
+}

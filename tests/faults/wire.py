@@ -186,7 +186,9 @@ class Wire:
         site.sendall(request.raw)
         passed.delivered = time.monotonic()
         if site not in _stirring(client, site):
+            # As networks do, tell the site that its client has gone; see what it does all the same.
             passed.abandoned = time.monotonic()
+            site.shutdown(socket.SHUT_WR)
         reply = read_answer(from_site, method=passed.method)
         passed.code = reply.code
         if trouble is not None:
