@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 
 READING = frozenset({"GET", "HEAD"})
 # Looking whether the association there shows something is one request that reads who leads the group.
@@ -87,29 +88,33 @@ class Pause:
 def overlaps(passed: Iterable[Passed], pauses: Sequence[Pause]) -> list[str]:
     """Writes of an older holder of an association's lease at or after those of a newer one.
 
-    One that came before its holder was stopped, and one whose sender had given it up, may still be under way.
+    One that arrived before its holder was stopped, and one whose sender had given it up, may still be under
+    way. What never arrived whole is no write.
     """
-    writes = [
-        one for one in passed if one.is_write and one.mark and one.mark.lease.startswith(ASSOCIATION_LEASE)
-    ]
     return [
         f"overlap: {older.describe()} with the newer {newer.describe()}"
-        for older in writes
-        for newer in writes
+        for older, newer in permutations(filter(_is_of_a_run, passed), 2)
         if _overlap(older, newer, pauses)
     ]
+
+
+def _is_of_a_run(one: Passed) -> bool:
+    is_marked = one.mark is not None and one.mark.lease.startswith(ASSOCIATION_LEASE)
+    return one.is_write and is_marked and one.delivered is not None
 
 
 def _overlap(older: Passed, newer: Passed, pauses: Sequence[Pause]) -> bool:
     assert older.mark is not None
     assert newer.mark is not None
+    assert older.delivered is not None
+    assert newer.delivered is not None
     if older.mark.lease != newer.mark.lease or older.mark.epoch >= newer.mark.epoch:
         return False
-    if older.came > newer.came:
+    if older.delivered > newer.delivered:
         return True
-    given_up = (moment for moment in (older.ended, older.abandoned) if moment is not None)
-    under_way = min(given_up, default=newer.came + 1) > newer.came
-    return under_way and not _stopped_between(older.mark.process, older.came, newer.came, pauses)
+    over = [moment for moment in (older.ended, older.abandoned) if moment is not None]
+    under_way = not over or min(over) > newer.delivered
+    return under_way and not _stopped_between(older.mark.process, older.came, newer.delivered, pauses)
 
 
 def _stopped_between(process: int, begin: float, end: float, pauses: Sequence[Pause]) -> bool:

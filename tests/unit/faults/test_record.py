@@ -14,7 +14,8 @@ def passed(
 ) -> Passed:
     method = str(values.pop("method", "PATCH"))
     mark = Mark(str(values.pop("lease", "association:1")), epoch, 100 + epoch)
-    return Passed(1, method, path, mark, came=came, ended=ended, **values)  # type: ignore[arg-type]
+    values = {"came": came, "delivered": came, "ended": ended, **values}
+    return Passed(1, method, path, mark, **values)  # type: ignore[arg-type]
 
 
 def test_a_mark_is_read_from_its_header() -> None:
@@ -43,6 +44,9 @@ class TestOverlaps:
     def test_a_stopped_holder_excuses_nothing_that_is_sent_later(self) -> None:
         late = [passed(2, 2.0, 2.5), passed(1, 3.0, 3.1)]
         assert len(overlaps(late, [Pause(101, 1.2, 2.8)])) == 1
+
+    def test_what_never_arrived_is_no_write(self) -> None:
+        assert overlaps([passed(1, 1.0, 3.0, delivered=None), passed(2, 2.0, 2.5)], []) == []
 
     def test_reading_and_other_leases_do_not_count(self) -> None:
         assert overlaps([passed(2, 1.0), passed(1, 2.0, method="GET")], []) == []
