@@ -132,6 +132,8 @@ def _welcome(parts: Parts, hold: Hold, client: PeerPort, peer_id: int) -> None:
         associations = _primary_associations(session, peer_id)
         for association in associations:
             _move_back(association, compared)
+            # It may have come back from a backup: what it shows is what it showed then.
+            association.told_status = None
         ids = [association.id for association in associations]
         logger.warning("peer %s is available", peer.peer_name)
         session.commit()
