@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import LabSite
@@ -27,24 +28,29 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         yield made
 
 
-@pytest.fixture(scope="session")
-def postgres_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """The same, each site with a database of its own on PostgreSQL."""
-    if server_url() is None:
+def _variant(database: str, workers: str) -> ParameterSet:
+    """A pair of its own, kept by one process of the tests, which plays all scenarios on it."""
+    name = f"{database}-{workers}"
+    return pytest.param((database, workers), id=name, marks=pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(
+    scope="session",
+    params=[_variant(database, workers) for database in ("sqlite", "postgresql") for workers in "14"],
+)
+def any_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A pair on each kind of database, its sites with one worker and with four."""
+    database, workers = request.param
+    if database == "postgresql" and server_url() is None:
         pytest.skip(SKIPPED)
-    made = Pair(tmp_path_factory.mktemp("postgres-pair"), settings=PAIR_SETTINGS)
-    with temporary_database() as of_a, temporary_database() as of_b:
-        made.a.settings["SQLALCHEMY_DATABASE_URI"] = of_a
-        made.b.settings["SQLALCHEMY_DATABASE_URI"] = of_b
+    settings = {**PAIR_SETTINGS, "WORKERS": workers}
+    made = Pair(tmp_path_factory.mktemp("any-pair"), settings=settings)
+    with ExitStack() as databases:
+        if database == "postgresql":
+            for site in (made.a, made.b):
+                site.settings["SQLALCHEMY_DATABASE_URI"] = databases.enter_context(temporary_database())
         with made:
             yield made
-
-
-@pytest.fixture(params=["pair", "postgres_pair"], ids=["sqlite", "postgresql"])
-def either_pair(request: pytest.FixtureRequest) -> Pair:
-    """A pair on each kind of database."""
-    found: Pair = request.getfixturevalue(request.param)
-    return found
 
 
 @pytest.fixture
