@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run lab test faults lint format bench docs clean
+.PHONY: help install run lab test faults lint format bench load docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -55,6 +55,9 @@ format: install ## let ruff put imports and layout in order
 
 bench: install ## measure lists and member updates against their limits
 	exec $(BIN)/python -m tests.bench
+
+load: install ## a busy site on PostgreSQL against its limits; SECONDS=15 for a short one
+	exec $(BIN)/python -m tests.load $(if $(SECONDS),--seconds $(SECONDS))
 
 docs: install ## write the generated parts of docs/ anew
 	$(BIN)/python -m docs.generate
