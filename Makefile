@@ -35,13 +35,16 @@ lab: install ## two sites on this machine go through the scenarios; KEEP=1 leave
 test: install ## the whole test suite in parallel; with DCAPI_TEST_POSTGRES_URL also on PostgreSQL
 	exec $(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
 
-# Faults: how many runs, the seed of the first one (random when not given), and on which database.
+# Faults: how many runs, the seed of the first one (random when not given), on which database, and which
+# defect is planted, to be found: revision, lease or leader.
 RUNS ?= 200
 SEED ?=
 DATABASE ?= sqlite
+PLANT ?=
 
 faults: install ## random operations and faults on two sites: make faults RUNS=200 SEED=1 DATABASE=postgresql
-	exec $(BIN)/python -m tests.faults --runs $(RUNS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
+	exec $(BIN)/python -m tests.faults --runs $(RUNS) --database $(DATABASE) \
+		$(if $(SEED),--seed $(SEED)) $(if $(PLANT),--plant $(PLANT))
 
 lint: install ## ruff, mypy, and the floors by import-linter
 	$(BIN)/ruff check

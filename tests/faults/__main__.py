@@ -72,7 +72,7 @@ def story(outcome: Outcome) -> str:
 
 
 def main() -> int:
-    """Returns the number of runs that failed, at most 1: the exit code."""
+    """The exit code: 0 when every run passed or, with a planted defect, when one failed of it."""
     arguments = _arguments()
     if arguments.database == POSTGRESQL and server_url() is None:
         show(SKIPPED)
@@ -86,7 +86,10 @@ def main() -> int:
             if arguments.plant and outcomes[-1].problems:
                 break
     show(totals(outcomes, time.monotonic() - started))
-    return int(any(outcome.problems for outcome in outcomes))
+    found = any(outcome.problems for outcome in outcomes)
+    if arguments.plant:
+        show(f"planted {arguments.plant}: {f'found in run {len(outcomes)}' if found else 'NOT FOUND'}")
+    return int(found != bool(arguments.plant))
 
 
 def totals(outcomes: list[Outcome], seconds: float) -> str:
