@@ -96,7 +96,10 @@ def create_association(session: Session, parts: Parts, values: Mapping[str, Any]
 def _locked(session: Session, model: type[Any], row_id: int, text: str) -> Any:
     """A row that must not change or go before the commit; raises BadRequest when there is none."""
     row = session.scalar(
-        select(model).where(model.id == row_id).with_for_update().execution_options(populate_existing=True)
+        select(model)
+        .where(model.id == row_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
     if row is None:
         raise BadRequest(text)

@@ -32,7 +32,9 @@ def find_to_delete(session: Session, reference: Reference, caller: Caller) -> Su
     if caller is Caller.PEER:
         by_name = Subcloud.name == reference
         query = select(Subcloud).where(or_(by_name, Subcloud.region_name == reference))
-        row = session.scalars(query.order_by(by_name.desc()).limit(1).with_for_update()).one_or_none()
+        row = session.scalars(
+            query.order_by(by_name.desc()).limit(1).with_for_update(key_share=True)
+        ).one_or_none()
         if row is None:
             raise NotFound(NOT_FOUND)
         return row
@@ -52,7 +54,7 @@ def _named(reference: Reference, caller: Caller) -> ColumnElement[bool]:
 
 def _one(session: Session, condition: ColumnElement[bool], *, lock: bool) -> Subcloud:
     query = select(Subcloud).where(condition)
-    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    row = session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise NotFound(NOT_FOUND)
     return row
@@ -104,7 +106,7 @@ LOCKED_GROUPS = (
     select(SubcloudPeerGroup.id, SubcloudPeerGroup.group_priority, SubcloudPeerGroup.system_leader_id)
     .where(SubcloudPeerGroup.id.in_(bindparam("group_ids", expanding=True)))
     .order_by(SubcloudPeerGroup.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 

@@ -97,7 +97,7 @@ def find_peer(session: Session, reference: int | str, *, lock: bool = False) -> 
     else:
         is_uuid = SystemPeer.peer_uuid == reference.lower()
         query = query.where(or_(is_uuid, SystemPeer.peer_name == reference)).order_by(is_uuid.desc()).limit(1)
-    peer = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    peer = session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if peer is None:
         raise NotFound(NOT_FOUND)
     return peer
