@@ -63,14 +63,15 @@ def _one(session: Session, condition: ColumnElement[bool], *, lock: bool) -> Sub
 def subcloud_group_id(session: Session, reference: str | None) -> int:
     """The id of the subcloud group that a request names, the default one's when it names none.
 
-    Raises BadRequest.
+    It stays until the transaction ends. Raises BadRequest.
     """
     if reference is None:
         return DEFAULT_GROUP_ID
     condition = (
         SubcloudGroup.id == _as_id(reference) if _is_id(reference) else SubcloudGroup.name == reference
     )
-    group_id = session.scalar(select(SubcloudGroup.id).where(condition))
+    named = select(SubcloudGroup.id).where(condition).with_for_update(read=True, key_share=True)
+    group_id = session.scalar(named)
     if group_id is None:
         raise BadRequest(UNKNOWN_GROUP)
     return group_id
