@@ -236,7 +236,9 @@ def _apply(parts: Parts, hold: Hold, subcloud_id: int, seen: Deploy, move: Move)
     """Write a move, if the lease is still ours and the row is as it was seen."""
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        row = session.scalar(select(Subcloud).where(Subcloud.id == subcloud_id).with_for_update())
+        row = session.scalar(
+            select(Subcloud).where(Subcloud.id == subcloud_id).with_for_update(key_share=True)
+        )
         if row is None or row.deploy_status != seen:
             return None
         row.deploy_status = move.status

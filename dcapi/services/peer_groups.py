@@ -93,7 +93,7 @@ def delete_group(session: Session, reference: int | str) -> None:
     group_id = find_group(session, reference).id
     # Before their group, like everybody who changes a member: else both would wait for each other.
     members = select(Subcloud.id).where(Subcloud.peer_group_id == group_id).order_by(Subcloud.id)
-    session.execute(members.with_for_update())
+    session.execute(members.with_for_update(key_share=True))
     group = find_group(session, group_id, lock=True)
     if _associations(session, group.id):
         raise BadRequest("Cannot delete a peer group which is associated with a system peer.")

@@ -80,7 +80,7 @@ def find_group(session: Session, reference: int | str, *, lock: bool = False) ->
     """The row of a subcloud group, by id or name; raises NotFound. ``lock`` keeps other writers off it."""
     column = SubcloudGroup.id if isinstance(reference, int) else SubcloudGroup.name
     query = select(SubcloudGroup).where(column == reference)
-    group = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    group = session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if group is None:
         raise NotFound(NOT_FOUND)
     return group

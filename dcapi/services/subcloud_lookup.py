@@ -33,7 +33,9 @@ def find_to_delete(session: Session, reference: Reference, caller: Caller) -> Su
     if caller is Caller.PEER:
         by_name = Subcloud.name == reference
         query = select(Subcloud).where(or_(by_name, Subcloud.region_name == reference))
-        row = session.scalars(query.order_by(by_name.desc()).limit(1).with_for_update()).one_or_none()
+        row = session.scalars(
+            query.order_by(by_name.desc()).limit(1).with_for_update(key_share=True)
+        ).one_or_none()
         if row is None:
             raise NotFound(NOT_FOUND)
         return row
@@ -53,7 +55,7 @@ def _named(reference: Reference, caller: Caller) -> ColumnElement[bool]:
 
 def _one(session: Session, condition: ColumnElement[bool], *, lock: bool) -> Subcloud:
     query = select(Subcloud).where(condition)
-    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    row = session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise NotFound(NOT_FOUND)
     return row
@@ -62,14 +64,15 @@ def _one(session: Session, condition: ColumnElement[bool], *, lock: bool) -> Sub
 def subcloud_group_id(session: Session, reference: str | None) -> int:
     """The id of the subcloud group that a request names, the default one's when it names none.
 
-    Raises BadRequest.
+    It stays until the transaction ends. Raises BadRequest.
     """
     if reference is None:
         return DEFAULT_GROUP_ID
     condition = (
         SubcloudGroup.id == _as_id(reference) if _is_id(reference) else SubcloudGroup.name == reference
     )
-    group_id = session.scalar(select(SubcloudGroup.id).where(condition))
+    named = select(SubcloudGroup.id).where(condition).with_for_update(read=True, key_share=True)
+    group_id = session.scalar(named)
     if group_id is None:
         raise BadRequest(UNKNOWN_GROUP)
     return group_id

@@ -83,7 +83,7 @@ def create(session: Session, parts: Parts, new: NewSubcloud) -> Answer:
     """
     group_id = subcloud_group_id(session, new.group)
     # Of two new subclouds that want one subnet, the second has to see the first.
-    session.execute(select(SiteRecord.id).with_for_update())
+    session.execute(select(SiteRecord.id).with_for_update(key_share=True))
     _check_free(session, new)
     subcloud_networks.check_networks(new.bootstrap_values, _taken_subnets(session))
     row = _new_row(parts, new, group_id)

@@ -20,12 +20,17 @@ TELL_DELAY = 0.05
 
 
 def _locking(*conditions: ColumnElement[bool]) -> Select[PeerGroupAssociation]:
-    """A statement that locks associations in the order of their ids, so that no two wait for each other."""
+    """A statement that locks associations in the order of their ids, so that no two wait for each other.
+
+    As everywhere, on PostgreSQL with FOR NO KEY UPDATE (``key_share``): keys never change here, and the
+    stronger lock would stop the foreign key checks of rows that refer to the locked ones, which come in any
+    order.
+    """
     return (
         select(PeerGroupAssociation)
         .where(*conditions)
         .order_by(PeerGroupAssociation.id)
-        .with_for_update(of=PeerGroupAssociation)
+        .with_for_update(of=PeerGroupAssociation, key_share=True)
         .execution_options(populate_existing=True)
     )
 

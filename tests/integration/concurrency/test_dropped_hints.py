@@ -1,0 +1,158 @@
+"""A hint to the executor may be lost: what it was about is found in the rows, and done, by the reconciler."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dcapi
+from dcapi.jobs.queued import QueuedJobs
+from dcapi.lab.waiting import wait_until
+from dcapi.models import PeerGroupAssociation
+from tests.conftest import ADMIN_PASSWORD, make_site
+from tests.fakes.peer import FakePeer, FakePeers
+from tests.fakes.peer_site import FakeSite
+from tests.integration.sync.conftest import PEER_UUID, Site, peer_body
+from tests.site_client import SiteClient
+from tests.subcloud_forms import form, new_form
+
+# One job at a time, one more that waits, and a sweep soon.
+SETTINGS = {"JOBS_ENGINE": "threads", "JOB_THREADS": 1, "JOB_QUEUE_LIMIT": 1, "RECONCILE_SECONDS": 0.05}
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def site(
+    prepared_instance: Path, tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    """A site that is at work, with a group (id 1) and a system peer (id 1) whose other end is a fake."""
+    peer = FakePeer(FakeSite(PEER_UUID))
+    monkeypatch.setattr(dcapi, "Peers", lambda _settings: FakePeers({1: peer}))
+    with make_site(prepared_instance, tmp_path, SQLALCHEMY_DATABASE_URI=database_uri, **SETTINGS) as app:
+        site = Site(app, SiteClient.logged_in(app, "admin", ADMIN_PASSWORD), peer)
+        site.there.put_system_peer(site.parts.site.uuid)
+        site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": "trains"}))
+        site.good(site.operator.post("/system-peers", json=peer_body()))
+        dcapi.start(app)
+        yield site
+        assert dcapi.stop(app)
+
+
+def wait_in_sync(site: Site) -> None:
+    wait_until(
+        "both sites to be in sync",
+        site.standing,
+        lambda standing: standing == ("in-sync", "in-sync"),
+        within=PATIENCE,
+    )
+
+
+@contextmanager
+def full_queue(site: Site) -> Iterator[None]:
+    """Nothing more finds room: one job hangs, and another one waits."""
+    jobs = site.parts.jobs
+    begun, released = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        released.wait(PATIENCE)
+
+    jobs.register("hang", hang)
+    jobs.register("wait", lambda: None)
+    wait_until("room for a job", lambda: jobs.submit("hang", "hang"))
+    assert begun.wait(PATIENCE)
+    wait_until("the queue to be full", lambda: jobs.submit("wait", "wait"))
+    try:
+        yield
+    finally:
+        released.set()
+
+
+def dropped(site: Site) -> int:
+    return site.parts.jobs.counts()["attend"]["dropped"]
+
+
+def test_a_sync_that_found_the_queue_full_is_done_by_the_reconciler(site: Site) -> None:
+    site.add_member()
+    site.associate()
+    wait_in_sync(site)
+    done = len(site.peer.calls)
+    with full_queue(site):
+        before = dropped(site)
+        assert site.ask_for_sync()["sync-status"] == "syncing"
+        assert dropped(site) > before
+        assert (site.association()["sync-status"], len(site.peer.calls)) == ("syncing", done)
+    wait_in_sync(site)
+    assert len(site.peer.calls) > done
+
+
+def test_a_change_that_found_the_queue_full_is_told_by_the_reconciler(site: Site) -> None:
+    site.add_member()
+    site.associate()
+    wait_in_sync(site)
+    with full_queue(site):
+        before = dropped(site)
+        site.good(site.operator.patch("/subclouds/1", **form(description="Painted")))
+        assert dropped(site) > before
+    wait_until("the peer to be told", lambda: site.standing() == ("out-of-sync", "out-of-sync"))
+
+
+@pytest.fixture
+def deaf(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Every hint is lost but those of the reconciler, those of jobs to themselves too."""
+    submit = site.parts.jobs.submit
+
+    def lose(*arguments: Any, **options: Any) -> bool:
+        if threading.current_thread().name != "reconciler":
+            return False
+        return submit(*arguments, **options)
+
+    assert isinstance(site.parts.jobs, QueuedJobs)
+    monkeypatch.setattr(site.parts.jobs, "submit", lose)
+    return site
+
+
+def _associate(site: Site) -> None:
+    site.associate()
+    wait_in_sync(site)
+    assert list(site.ledger()) == ["region-of-edge-1"]
+
+
+def _change_and_sync(site: Site) -> None:
+    _associate(site)
+    site.good(site.operator.patch("/subclouds/1", **form(description="Painted")))
+    wait_until("the peer to be told", lambda: site.standing() == ("out-of-sync", "out-of-sync"))
+    site.ask_for_sync()
+    wait_in_sync(site)
+    assert site.there.subcloud_in("region-of-edge-1")["description"] == "Painted"
+
+
+def _finish_deletion(site: Site) -> None:
+    _associate(site)
+    site.change(PeerGroupAssociation, 1, deleting=True)
+    wait_until(
+        "the association to be gone",
+        lambda: site.operator.get("/peer-group-associations/1").status_code == 404,
+    )
+    assert site.there.groups == {}
+
+
+def _deploy(site: Site) -> None:
+    added = site.good(site.operator.post("/subclouds", **new_form(7)))
+    wait_until(
+        "the subcloud to be deployed",
+        lambda: site.good(site.operator.get(f"/subclouds/{added['id']}"))["deploy-status"],
+        lambda status: status == "complete",
+        within=PATIENCE,
+    )
+
+
+@pytest.mark.parametrize("work", [_associate, _change_and_sync, _finish_deletion, _deploy])
+def test_when_every_hint_is_lost_the_reconciler_does_it_all(deaf: Site, work: Callable[[Site], None]) -> None:
+    deaf.add_member()
+    work(deaf)
