@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import combinations, permutations
 
 READING = frozenset({"GET", "HEAD"})
 # Looking whether the association there shows something is one request that reads who leads the group.
 GROUPS_PATH = re.compile(r"/v1\.0/subcloud-peer-groups(/[^/]+)?/?")
 ASSOCIATION_PATH = re.compile(r"/v1\.0/peer-group-associations/[^/]+/?")
+SUBCLOUD_PATH = re.compile(r"/v1\.0/subclouds/[^/]+/?")
 ASSOCIATION_LEASE = "association:"
 IDENTITY = "/v3/"
 
@@ -112,9 +113,33 @@ def _overlap(older: Passed, newer: Passed, pauses: Sequence[Pause]) -> bool:
         return False
     if older.delivered > newer.delivered:
         return True
-    over = [moment for moment in (older.ended, older.abandoned) if moment is not None]
-    under_way = not over or min(over) > newer.delivered
-    return under_way and not _stopped_between(older.mark.process, older.came, newer.delivered, pauses)
+    return _is_under_way(older, newer.delivered, pauses)
+
+
+def _is_under_way(one: Passed, moment: float, pauses: Sequence[Pause]) -> bool:
+    """Whether the sender of a write that arrived before waits for its answer."""
+    assert one.mark is not None
+    over = [end for end in (one.ended, one.abandoned) if end is not None]
+    waits = not over or min(over) > moment
+    return waits and not _stopped_between(one.mark.process, one.came, moment, pauses)
+
+
+def crossings(passed: Iterable[Passed], pauses: Sequence[Pause]) -> list[str]:
+    """Writes of one subcloud by runs of two associations at once: runs that share one take turns."""
+    writes = sorted(filter(_is_of_a_run, passed), key=lambda one: one.delivered or 0.0)
+    return [
+        f"crossing: {first.describe()} with {second.describe()}"
+        for first, second in combinations(writes, 2)
+        if _cross(first, second, pauses)
+    ]
+
+
+def _cross(first: Passed, second: Passed, pauses: Sequence[Pause]) -> bool:
+    assert first.mark is not None
+    assert second.mark is not None
+    if first.path != second.path or not SUBCLOUD_PATH.fullmatch(first.path):
+        return False
+    return first.mark.lease != second.mark.lease and _is_under_way(first, second.delivered or 0.0, pauses)
 
 
 def _stopped_between(process: int, begin: float, end: float, pauses: Sequence[Pause]) -> bool:

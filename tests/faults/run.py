@@ -17,7 +17,7 @@ from tests.faults.fields import FIELDS
 from tests.faults.held import hold_a_sync
 from tests.faults.ledger import Answered
 from tests.faults.operations import random_operation
-from tests.faults.record import overlaps, writes_under_another_leader
+from tests.faults.record import crossings, overlaps, writes_under_another_leader
 from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, SYNC_ATTEMPTS, WAIT_SECONDS, Session
 from tests.faults.takeover import work_under_another_leader
 from tests.faults.world import MOST_WORKERS, World
@@ -149,7 +149,7 @@ def _check(session: Session) -> list[str]:
         problems += _sync_at_last(session)
         problems += _unacknowledged(session)
     record = session.world.to_b.passed_since(session.origin)
-    problems += overlaps(record, session.world.pauses)
+    problems += overlaps(record, session.world.pauses) + crossings(record, session.world.pauses)
     for takeover in session.takeovers:
         problems += writes_under_another_leader(record, takeover)
     return problems

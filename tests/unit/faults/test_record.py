@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.faults.record import Mark, Passed, Pause, Takeover, overlaps, writes_under_another_leader
+from tests.faults.record import (
+    Mark,
+    Passed,
+    Pause,
+    Takeover,
+    crossings,
+    overlaps,
+    writes_under_another_leader,
+)
 
 MEMBER = "/v1.0/subclouds/region"
 GROUP = "/v1.0/subcloud-peer-groups/4"
@@ -52,6 +60,18 @@ class TestOverlaps:
         assert overlaps([passed(2, 1.0), passed(1, 2.0, method="GET")], []) == []
         assert overlaps([passed(2, 1.0), passed(1, 2.0, lease="association:2")], []) == []
         assert overlaps([passed(2, 1.0, lease="group:1"), passed(1, 2.0, lease="group:1")], []) == []
+
+
+class TestCrossings:
+    other = "association:2"
+
+    def test_two_associations_that_write_one_subcloud_at_once_are_seen(self) -> None:
+        assert len(crossings([passed(1, 1.0, 2.0), passed(1, 1.5, 1.8, lease=self.other)], [])) == 1
+
+    def test_one_after_the_other_they_may_and_so_they_may_with_two_subclouds(self) -> None:
+        assert crossings([passed(1, 1.0, 1.2), passed(1, 1.5, 1.8, lease=self.other)], []) == []
+        elsewhere = passed(1, 1.5, 1.8, path="/v1.0/subclouds/another", lease=self.other)
+        assert crossings([passed(1, 1.0, 2.0), elsewhere], []) == []
 
 
 class TestAnotherLeader:
