@@ -244,22 +244,27 @@ class Sites(QuietPoints):
         # Only what took effect is overtaken: no request outlives the lease under which it was sent.
         self.world.peers[peer].at_call(number, happen, after=after or kind == "overtake")
 
-    @rule(pair=pairs, number=soon, after=st.booleans(), change=changes)
+    @rule(pair=pairs, number=st.integers(2, 9), after=st.booleans(), change=changes)
     def change_during_a_run(self, pair: Pair, number: int, after: bool, change: tuple[str, str]) -> None:
         """Most changes by themselves concern another group than the one whose run goes on."""
+        pair = self.existing(pair)
         for member in [row.name for row in self.world.read(Subcloud) if row.peer_group_id == pair[0]][:1]:
             self.meet_a_run(pair, number, partial(self.patch_member, member, *change), after)
 
-    @rule(pair=pairs, number=soon, member=members)
+    @rule(pair=pairs, number=st.integers(2, 9), member=members)
     def overtake_a_run(self, pair: Pair, number: int, member: str) -> None:
         """There is something to send, so that the run takes a while."""
         self.attempt(lambda: self.patch_member(member, "location", "Visby"))
-        self.meet_a_run(pair, number, self.overtake, after=True)
+        self.meet_a_run(self.existing(pair), number, self.overtake, after=True)
 
     def meet_a_run(self, pair: Pair, number: int, event: Callable[[], object], after: bool) -> None:
+        """Something happens in the middle of a run, and no fault is in its way."""
+        peer = self.world.peers[pair[1]]
         if pair in self.statuses():
+            peer.heal()
+            peer.away = False
             self.attempt(lambda: self.ask(pair))
-            self.world.peers[pair[1]].at_call(number, event, after=after)
+            peer.at_call(number, event, after=after)
             self.run_jobs()
 
     # -- What happens at a peer --
@@ -364,7 +369,7 @@ def world(
         yield world
 
 
-EXAMPLES = int(os.environ.get("DCAPI_MODEL_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("DCAPI_MODEL_EXAMPLES", "30"))
 PROFILE = settings(
     max_examples=EXAMPLES,
     stateful_step_count=40,
