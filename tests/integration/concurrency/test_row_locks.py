@@ -21,15 +21,16 @@ from dcapi.services.subcloud_lookup import group_facts
 from dcapi.services.system_peers import find_peer
 from dcapi.sync.changes import lock_association
 
+# SQLite has one writer at a time, and no locks on rows.
+pytestmark = pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
+
 # Longer than any of these statements takes that waits for nobody.
 WAIT_LIMIT = "10s"
 
 
 @pytest.fixture
-def sessions(app: Flask, database_uri: str) -> Iterator[tuple[Session, Session]]:
+def sessions(app: Flask) -> Iterator[tuple[Session, Session]]:
     """Two sessions on a site with an association (id 1) of a group (id 1) with a peer (id 1)."""
-    if not database_uri:
-        pytest.skip("SQLite has one writer at a time and no locks on rows")
     parts: Parts = app.extensions[EXTENSION]
     with parts.unit_of_work() as session:
         session.add(_association(parts))
