@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,6 +82,13 @@ def raise_disconnected(session: Session, peer: SystemPeer, reason: str) -> None:
 
 def clear_disconnected(session: Session, peer: SystemPeer) -> None:
     clear_alarm(session, PEER_DISCONNECTED, peer_entity(peer))
+
+
+def unwatched_entities(session: Session, peer_uuids: Iterable[str]) -> list[str]:
+    """What a peer's alarm is raised for although nobody watches it: it was disabled, or left alone."""
+    watched = {f"peer={peer_uuid}" for peer_uuid in peer_uuids}
+    raised = session.scalars(select(Alarm.entity).where(Alarm.alarm_id == PEER_DISCONNECTED))
+    return [entity for entity in raised if entity not in watched]
 
 
 def _groups_led_by(session: Session, peer: SystemPeer) -> list[str]:

@@ -20,7 +20,7 @@ from dcapi.parts import Parts
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.errors import PeerError
 from dcapi.peers.exchange import within
-from dcapi.sync import heartbeat
+from dcapi.sync import alarms, heartbeat
 from dcapi.sync.snapshot import address_of
 
 logger = logging.getLogger(__name__)
@@ -116,6 +116,8 @@ class Monitor:
         with self._parts.unit_of_work() as session:
             watches = read_watches(read_only(session))
             taken = _taken(session, watches)
+            unwatched = alarms.unwatched_entities(session, (it.address.uuid for it in watches.values()))
+        self._clear(unwatched)
         over = {peer_id for peer_id, turn in self._turns.items() if turn.is_over}
         self._drop(over | (set(self._turns) - set(watches)))
         for peer_id in set(watches) - set(self._turns) - taken:
@@ -125,6 +127,14 @@ class Monitor:
                 turn.due = time.monotonic() + watches[peer_id].interval
                 turn.beat = self._pool.submit(self._beat, peer_id, watches[peer_id], turn.hold)
         return min([LONGEST_LOOK, *(watch.interval / LOOKS_PER_INTERVAL for watch in watches.values())])
+
+    def _clear(self, entities: list[str]) -> None:
+        """Nobody finds out any more whether these peers are back, so nobody is alarmed that they are away."""
+        if entities:
+            with self._parts.unit_of_work() as session:
+                for entity in entities:
+                    alarms.clear_alarm(session, alarms.PEER_DISCONNECTED, entity)
+                session.commit()
 
     def _drop(self, peer_ids: set[int]) -> None:
         for peer_id in peer_ids:

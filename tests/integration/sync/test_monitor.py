@@ -255,3 +255,19 @@ def test_a_run_that_ended_while_others_were_compared_is_believed(quiet: Site) ->
     quiet.peer.do(end_of_run, on="groups", after=True)
     heartbeat(quiet)
     assert quiet.association()["sync-status"] == "in-sync"
+
+
+@pytest.mark.parametrize("how", ["disabled", "left alone", "another system"])
+def test_the_alarm_of_a_peer_that_nobody_watches_any_more_is_cleared(quiet: Site, how: str) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    assert len(alarms(quiet)) == 1
+    if how == "left alone":
+        quiet.operator.delete("/peer-group-associations/1?force=true")
+    else:
+        values = {"administrative_state": "disabled"} if how == "disabled" else {"peer_uuid": OTHER}
+        quiet.good(quiet.operator.patch("/system-peers/1", json=values))
+    one = Monitor(quiet.parts)
+    one.look()
+    beats(one, quiet)
+    assert alarms(quiet) == []

@@ -192,7 +192,11 @@ def test_a_peer_whose_gateway_was_changed_in_between_is_told_how_the_run_ended(s
     site.add_member("edge-1")
     site.associate()
     gateway = {"peer_controller_gateway_address": "192.168.204.103"}
-    site.peer.do(lambda: site.operator.patch("/system-peers/1", json=gateway), on="add_secondary", after=True)
+
+    def change_gateway() -> None:
+        site.good(site.operator.patch("/system-peers/1", json=gateway))
+
+    site.peer.do(change_gateway, on="add_secondary", after=True)
     site.run_jobs()
     assert site.standing() == ("out-of-sync", "out-of-sync")
     assert "system peer was changed" in site.association()["sync-message"]
