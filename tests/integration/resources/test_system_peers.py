@@ -211,9 +211,11 @@ def test_the_executor_hears_of_the_change_after_the_commit(
 ) -> None:
     association = associate(peer["id"])
     heard: list[Any] = []
-    monkeypatch.setattr(
-        type(parts.jobs), "submit", lambda _jobs, name, key, **ids: heard.append((name, key, ids))
-    )
+
+    def hear(_jobs: object, name: str, key: str, *, delay: float = 0.0, **ids: int) -> None:
+        heard.append((name, key, ids))
+
+    monkeypatch.setattr(type(parts.jobs), "submit", hear)
     operator.patch("/system-peers/1", json={"peer_controller_gateway_address": "192.0.2.99"})
     assert heard == [(ATTEND_JOB, f"association:{association}", {"association_id": association})]
 
