@@ -16,10 +16,16 @@ def register(app: Flask) -> None:
     """Give each request an id of its own; one that the client sends is not trusted to be one."""
     app.before_request(_begin)
     app.after_request(_show)
+    app.teardown_request(_end)
 
 
 def _begin() -> None:
     request_id.set(f"req-{uuid.uuid4()}")
+
+
+def _end(_error: BaseException | None) -> None:
+    """What this thread does between two requests belongs to neither."""
+    request_id.set("")
 
 
 def _show(response: Response) -> Response:

@@ -27,14 +27,14 @@ def lock_peer(session: Session, _site: Site) -> Any:
     return find_peer(session, 1, lock=True)
 
 
+# SQLite has one writer at a time, and no locks on rows.
+@pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("lock", [lock_group, lock_facts, lock_peer])
 def test_an_association_is_changed_twice_while_what_it_refers_to_is_locked(site: Site, lock: Any) -> None:
     """The second change has the database check the references: who holds these may wait for the first one."""
     site.associate()
     with site.parts.unit_of_work() as session:
         engine = session.get_bind()
-    if engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has one writer at a time")
     with Session(engine) as other, other.begin():
         lock(other, site)
         with site.parts.unit_of_work() as writing:
