@@ -84,7 +84,7 @@ class _Bench:
         return free.name
 
     def sync(self) -> None:
-        """Bring the group in sync, and wait until B was told so: nothing goes on in the background then."""
+        """Bring the group in sync, and wait until both sites say so."""
         self._operator.sync(self.shared.association_id, wait=OUTCOME_SECONDS)
         self.shared.expect_status("in-sync")
 
