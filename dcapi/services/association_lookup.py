@@ -11,15 +11,14 @@ from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation
 from dcapi.parts import Parts
 from dcapi.sync import changes
-from dcapi.sync.attendance import hold_association
+from dcapi.sync.attendance import hold_association_by
 
 NOT_FOUND = "Peer Group Association not found"
 BEING_DELETED = "This peer group association is being deleted."
 BUSY = "A sync of this peer group association is running: try again when it ended."
 
-# Seconds that a change waits for the run that goes on to end, and between two looks.
+# Seconds that a change waits for the run that goes on to end.
 PATIENCE = 5.0
-PAUSE = 0.05
 
 
 def lock(session: Session, association_id: int) -> PeerGroupAssociation:
@@ -34,11 +33,7 @@ def lock(session: Session, association_id: int) -> PeerGroupAssociation:
 
 def hold_patiently(parts: Parts, association_id: int) -> Hold:
     """The association's lease, waited for a little while; raises Conflict when a run keeps it."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        hold = hold_association(parts, association_id)
-        if hold is not None:
-            return hold
-        if time.monotonic() > deadline:
-            raise Conflict(BUSY)
-        time.sleep(PAUSE)
+    hold = hold_association_by(parts, association_id, time.monotonic() + PATIENCE)
+    if hold is None:
+        raise Conflict(BUSY)
+    return hold

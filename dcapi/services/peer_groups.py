@@ -21,7 +21,7 @@ from dcapi.services.answers import PEER_GROUP, Answer
 from dcapi.services.saving import TOO_MANY_CALLS, flush
 from dcapi.services.subcloud_answers import group_subclouds
 from dcapi.sync import attributes
-from dcapi.sync.attendance import hold_association
+from dcapi.sync.attendance import hold_association_by
 from dcapi.sync.attributes import Reply
 from dcapi.sync.changes import association_changed, hint, lock_associations
 from dcapi.sync.snapshot import Target, target_of
@@ -35,9 +35,8 @@ BEING_CHANGED = (
     "Another change of this peer group is being sent to its peer site(s): try again when it ended."
 )
 
-# Seconds that a change waits for whoever works on its associations, and between two looks.
+# Seconds that a change waits for whoever works on its associations.
 PATIENCE = 1.0
-PAUSE = 0.05
 
 # How a request to a peer spells the attributes that are sent before they count here.
 SHARED_ATTRIBUTES = {
@@ -238,18 +237,11 @@ def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) ->
     """
     undisturbed, deadline = set(), time.monotonic() + PATIENCE
     for target in targets:
-        association_hold = _hold_soon(parts, target.association_id, deadline)
+        association_hold = hold_association_by(parts, target.association_id, deadline)
         if association_hold is not None:
             held.enter_context(association_hold)
             undisturbed.add(target.association_id)
     return undisturbed
-
-
-def _hold_soon(parts: Parts, association_id: int, deadline: float) -> Hold | None:
-    """The lease of an association, waited for as long as it takes to tell a peer something."""
-    while (hold := hold_association(parts, association_id)) is None and time.monotonic() < deadline:
-        time.sleep(PAUSE)
-    return hold
 
 
 def _settle(

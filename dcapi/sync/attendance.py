@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ from dcapi.sync.turns import association_lease
 
 logger = logging.getLogger(__name__)
 
+# Seconds between two looks whether a lease is free.
+PAUSE = 0.05
+
 # Does one thing that is undone; returns whether it may be looked for more.
 Task = Callable[[Parts, Hold, int], bool]
 
@@ -29,6 +33,13 @@ def hold_association(parts: Parts, association_id: int) -> Hold | None:
     return take_hold(
         parts.unit_of_work, association_lease(association_id), owner, parts.settings.LEASE_SECONDS
     )
+
+
+def hold_association_by(parts: Parts, association_id: int, deadline: float) -> Hold | None:
+    """The same, tried until ``deadline`` on the monotonic clock; None when somebody keeps it longer."""
+    while (hold := hold_association(parts, association_id)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    return hold
 
 
 def attend(parts: Parts, association_id: int) -> None:

@@ -18,7 +18,7 @@ from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.peers.port import PeerPort
 from dcapi.sync import alarms, attributes, status
-from dcapi.sync.attendance import hold_association
+from dcapi.sync.attendance import hold_association_by
 from dcapi.sync.changes import association_changed, hint, lock_associations
 from dcapi.sync.copy import remote_subcloud
 from dcapi.sync.plan import make_plan
@@ -35,9 +35,8 @@ Compared = dict[int, int | None]
 # In place of a revision: a sync was asked for meanwhile, and its run says more than a comparison.
 SYNCED = -1
 
-# Seconds that a comparison waits for whoever tells the peer something, and between two looks.
+# Seconds that a comparison waits for whoever tells the peer something.
 PATIENCE = 2.0
-PAUSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def _compare_all(parts: Parts, client: PeerPort, peer_id: int) -> Compared:
 
 def _compare(parts: Parts, client: PeerPort, association_id: int) -> int | None:
     """One request: the members there. The revision at which they are equal, None when they differ."""
-    hold = _hold_soon(parts, association_id)
+    hold = hold_association_by(parts, association_id, time.monotonic() + PATIENCE)
     if hold is None:
         return None
     with hold:
@@ -181,14 +180,6 @@ def _compare(parts: Parts, client: PeerPort, association_id: int) -> int | None:
             return None
         plan = make_plan(snapshot.members, there, snapshot.ledger)
         return snapshot.revision if plan.is_empty else None
-
-
-def _hold_soon(parts: Parts, association_id: int) -> Hold | None:
-    """The lease of an association, waited for as long as it takes to tell a peer something."""
-    deadline = time.monotonic() + PATIENCE
-    while (hold := hold_association(parts, association_id)) is None and time.monotonic() < deadline:
-        time.sleep(PAUSE)
-    return hold
 
 
 def _differs(target: Target, groups: Listed) -> bool:
