@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import signal
+import ssl
 import sys
 import threading
 from queue import SimpleQueue
@@ -30,6 +31,7 @@ def _settings() -> Settings:
     try:
         found = from_environment()
         _check_address(found.BIND)
+        _check_certificate(found)
     except SettingsError as error:
         sys.exit(f"dcapi: {error}")
     return found
@@ -42,9 +44,32 @@ def _check_address(bind: str) -> None:
         raise SettingsError(f"DCAPI_BIND={bind!r} is no address to listen on: {error}") from error
 
 
+def _check_certificate(found: Settings) -> None:
+    if not found.TLS_CERTIFICATE_FILE:
+        return
+    try:
+        # With a passphrase to try it fails at once, and does not ask a terminal for one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            found.TLS_CERTIFICATE_FILE, found.TLS_KEY_FILE or None, password=""
+        )
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"DCAPI_TLS_CERTIFICATE_FILE={found.TLS_CERTIFICATE_FILE!r} with "
+            f"DCAPI_TLS_KEY_FILE={found.TLS_KEY_FILE!r} cannot be used: {error}"
+        ) from error
+
+
 settings = _settings()
 
 bind = settings.BIND
+if settings.TLS_CERTIFICATE_FILE:
+    # Read for each connection: one that was renewed counts at once.
+    certfile = settings.TLS_CERTIFICATE_FILE
+    keyfile = settings.TLS_KEY_FILE or settings.TLS_CERTIFICATE_FILE
+# What a proxy says is for dcapi.api.proxies to judge, whatever gunicorn would believe by default.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 workers = settings.WORKERS
 worker_class = "config.worker.Worker"
 threads = settings.THREADS
@@ -60,7 +85,7 @@ proc_name = f"dcapi {settings.SITE_NAME}"
 loglevel = settings.LOG_LEVEL.lower()
 errorlog = "-"
 accesslog = "-"
-access_log_format = '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(M)s ms "%(a)s" %({x-openstack-request-id}o)s'
+logger_class = "config.logs.Logger"
 
 
 class Draining:

@@ -1,4 +1,7 @@
-"""A gunicorn worker whose main loop waits for no client that is slow to hang up."""
+"""A gunicorn worker whose main loop waits for no client that is slow to hang up.
+
+It answers what the application never gets to see with the error bodies that the application has.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,12 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
+
+from dcapi.api.errors import UNEXPECTED, Failure, error_body
+from dcapi.log import REQUEST_ID_HEADER, new_request_id, request_ids
 
 # Seconds that a client has to hang up after the last answer, and bytes that are read from it meanwhile.
 LINGER_SECONDS = 2.0
@@ -20,6 +28,28 @@ LINGER_BYTES = 65536
 # Seconds between two looks at those that linger.
 PAUSE = 0.05
 CHUNK = 4096
+
+# What gunicorn raises of a request → code and text of the answer; the first that fits counts. Nothing of the
+# request itself is told: a broken header may be the one with the token.
+UNREADABLE: tuple[tuple[type[Exception], int, str], ...] = (
+    # The application's fault, and the configuration's.
+    (errors.InvalidResponseHeader, 500, UNEXPECTED),
+    (errors.InvalidResponseHeaderName, 500, UNEXPECTED),
+    (errors.ConfigurationProblem, 500, UNEXPECTED),
+    (errors.InvalidRequestLine, 400, "The request line is not HTTP"),
+    (errors.InvalidRequestMethod, 400, "The method is not HTTP"),
+    (errors.InvalidHTTPVersion, 400, "The version of HTTP is none that is spoken here"),
+    (errors.InvalidHeaderName, 400, "The name of a header is not HTTP"),
+    (errors.InvalidHeader, 400, "A header is not HTTP"),
+    (errors.ObsoleteFolding, 400, "A header is folded over several lines"),
+    (errors.LimitRequestLine, 414, "The request line is too long"),
+    (errors.LimitRequestHeaders, 431, "The headers are too many or too long"),
+    (errors.ExpectationFailed, 417, "What the request expects cannot be met"),
+    (errors.UnsupportedTransferCoding, 501, "The transfer coding is not known here"),
+    (errors.ForbiddenProxyRequest, 403, "The proxy is not one that is trusted"),
+    (ssl.SSLError, 400, "The request is not TLS"),
+    (errors.ParseException, 400, "The request is not HTTP"),
+)
 
 
 class Lingering:
@@ -87,6 +117,19 @@ class Worker(ThreadWorker):
         self.lingering = Lingering()
         super().init_process()
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a request that the application did not get, or failed to answer, as every error is."""
+        own_id = new_request_id()
+        code, text = next(
+            ((code, text) for kind, code, text in UNREADABLE if isinstance(exc, kind)), (500, UNEXPECTED)
+        )
+        with request_ids(own_id):
+            if code == 500:
+                self.log.error("a request failed outside of the application", exc_info=exc)
+            self.log.unread(own_id, addr, code, text)
+        with suppress(OSError):
+            write_nonblock(client, error_answer(Failure(code, text), own_id, req))
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Called in the main loop when a request was answered."""
         if not isinstance(conn.sock, ssl.SSLSocket):
@@ -99,3 +142,17 @@ class Worker(ThreadWorker):
         else:
             with suppress(OSError):
                 conn.sock.close()
+
+
+def error_answer(failure: Failure, own_id: str, req: Any) -> bytes:
+    """A whole answer for a request of which little is known, or nothing."""
+    accepted = ",".join(value for name, value in getattr(req, "headers", ()) if name == "ACCEPT")
+    body, content_type = error_body(failure, getattr(req, "path", None) or "", accepted)
+    head = (
+        f"HTTP/1.1 {failure.code} {failure.title}",
+        "Connection: close",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+        f"{REQUEST_ID_HEADER}: {own_id}",
+    )
+    return "\r\n".join([*head, "", ""]).encode() + body

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 
 from dcapi import api, cli
-from dcapi.api import request_ids
+from dcapi.api import proxies, request_ids
 from dcapi.api.database import open_database, unit_of_work_of
 from dcapi.api.request import EXTENSION
 from dcapi.auth import guard
@@ -29,9 +29,9 @@ from dcapi.log import configure_logging
 from dcapi.parts import Parts
 from dcapi.peers.directory import Peers
 from dcapi.preparation import Prepared, prepare
-from dcapi.services import deployment
-from dcapi.settings import PREFIX, Settings, settings_from
-from dcapi.sync import reconcile
+from dcapi.services import deployment, network_reconfiguration, prestaging, undeployment
+from dcapi.settings import PREFIX, Settings, own_url, settings_from
+from dcapi.sync import migrate, migrate_member, reconcile
 from dcapi.sync.attendance import attend
 from dcapi.sync.changes import ATTEND_JOB
 from dcapi.sync.monitor import Monitor
@@ -45,6 +45,10 @@ SOURCES = (
     reconcile.associations_undone,
     reconcile.attribute_changes_undone,
     deployment.deployments_due,
+    migrate.migrations_due,
+    network_reconfiguration.WORK.due,
+    prestaging.WORK.due,
+    undeployment.undeployments_due,
 )
 
 
@@ -60,10 +64,11 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     open_database(app, settings, prepared.database_uri, prepared.keyring)
     app.extensions[EXTENSION] = parts = _build_parts(app, settings, prepared)
     _register_jobs(parts)
-    request_ids.register(app)  # before the guard, so that who is refused gets an id of its own too
     guard.install(app, settings)
     api.register(app)
     cli.register(app)
+    request_ids.register(app)  # last, so that whatever answers further in does so under an id
+    proxies.register(app, settings)  # before all of it, so that everybody sees the same client
     return app
 
 
@@ -73,7 +78,7 @@ def _configure(app: Flask, overrides: Mapping[str, Any]) -> Settings:
     app.config.update(overrides)
     settings = settings_from(app.config)
     if not settings.PUBLIC_URL:
-        settings = replace(settings, PUBLIC_URL=f"http://{settings.BIND}")
+        settings = replace(settings, PUBLIC_URL=own_url(settings))
     app.config.from_object(settings)
     app.instance_path = str(InstanceFolder.of(settings).path)
     return settings
@@ -98,6 +103,11 @@ def _register_jobs(parts: Parts) -> None:
     parts.jobs.register(ATTEND_JOB, partial(attend, parts))
     parts.jobs.register(reconcile.RECOVER_ATTRIBUTES_JOB, partial(reconcile.recover_attributes, parts))
     parts.jobs.register(deployment.JOB, partial(deployment.step, parts))
+    parts.jobs.register(migrate.GROUP_JOB, partial(migrate.coordinate, parts))
+    parts.jobs.register(migrate.MEMBER_JOB, partial(migrate_member.take_over, parts))
+    parts.jobs.register(undeployment.JOB, partial(undeployment.step, parts))
+    for work in (network_reconfiguration.WORK, prestaging.WORK):
+        parts.jobs.register(work.name, partial(work.step, parts))
 
 
 @dataclass(frozen=True)
@@ -127,5 +137,6 @@ def stop(app: Flask) -> bool:
     running.reconciler.stop()
     running.monitor.stop()
     drained = parts.jobs.drain(parts.settings.DRAIN_SECONDS)
+    parts.deployer.close()
     parts.peers.close()
     return drained

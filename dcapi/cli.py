@@ -11,12 +11,14 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from dcapi.api.request import parts
+from dcapi.audit import audited_command
 from dcapi.auth.guard import embedded_identity
-from dcapi.auth.policy import ROLES
+from dcapi.auth.policy import rights
+from dcapi.auth.rules import ROLES
 from dcapi.auth.users import ADMIN, LONGEST_PASSWORD, Users
 from dcapi.errors import DcapiError, SettingsError
 from dcapi.models.states import Availability
-from dcapi.services import subclouds
+from dcapi.services import secrets_rotation, subclouds
 
 dcapi_group = AppGroup("dcapi", help="Look after this site.")
 user_group = AppGroup("user", help="Users of the embedded identity service.")
@@ -55,7 +57,7 @@ def register(app: Flask) -> None:
 def add_user(name: str, roles: Sequence[str], projects: Sequence[str], password_stdin: bool) -> None:
     """Add a user NAME, who can log in at once."""
     password = _password_from_stdin() if password_stdin else _password_from_terminal()
-    with _errors_told():
+    with _errors_told(), audited_command("user", "add", name):
         _users().add(name, password, roles, projects)
     click.echo(f"added user {name}")
 
@@ -69,15 +71,41 @@ def list_users() -> None:
         click.echo(line)
 
 
+@user_group.command("password")
+@click.argument("name")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
+)
+def set_password(name: str, password_stdin: bool) -> None:
+    """Give the user NAME another password; its tokens end at once."""
+    password = _password_from_stdin() if password_stdin else _password_from_terminal()
+    with _errors_told(), audited_command("user", "set password", name):
+        _users().set_password(name, password)
+    click.echo(f"user {name} has another password")
+    if name == ADMIN and parts().settings.ADMIN_PASSWORD:
+        click.echo(f"DCAPI_ADMIN_PASSWORD is set: the next start gives {name} that one", err=True)
+
+
 @user_group.command("delete")
 @click.argument("name")
 def delete_user(name: str) -> None:
     """Delete the user NAME, whose tokens end at once."""
-    with _errors_told():
+    with _errors_told(), audited_command("user", "delete", name):
         _users().delete(name)
     click.echo(f"deleted user {name}")
     if name == ADMIN and parts().settings.ADMIN_PASSWORD:
         click.echo(f"DCAPI_ADMIN_PASSWORD is set: the next start makes {name} anew", err=True)
+
+
+@dcapi_group.command("policy")
+def show_policy() -> None:
+    """Show the rules in force, and which of them the policy file gives."""
+    rows = [
+        (rule.name, rule.check or "(everyone with a token)", rule.source or "default")
+        for rule in rights().in_force()
+    ]
+    for line in _table([("RULE", "CHECK", "FROM"), *rows]):
+        click.echo(line)
 
 
 @dcapi_group.command("simulate")
@@ -89,10 +117,44 @@ def delete_user(name: str) -> None:
     help="Whether the subcloud is on the air.",
 )
 def simulate(name: str, availability: str) -> None:
-    """Take the simulated subcloud NAME off the air, or put it on again."""
-    with _errors_told(), parts().unit_of_work() as session:
+    """Take the subcloud NAME off the air, or put it on again: of a real one, this notes what you know."""
+    told = audited_command("subcloud", "simulate", name)
+    with _errors_told(), told, parts().unit_of_work() as session:
         subclouds.simulate(session, parts(), name, availability)
     click.echo(f"subcloud {name} is {availability}")
+
+
+@dcapi_group.command("rotate-secrets")
+@click.option(
+    "--drop-old-keys",
+    is_flag=True,
+    help="Make no new key; when every secret is encrypted with the first one, forget the others.",
+)
+def rotate_secrets(drop_old_keys: bool) -> None:
+    """Encrypt all secrets in the database anew, beside a running site.
+
+    A key that stands in the instance folder is replaced by a new one, which all processes take up at once. Of
+    the keys in DCAPI_SECRETS_KEYS the first one is used; every process has to know it before.
+    """
+    with _errors_told(), audited_command("secrets", "rotate"):
+        report = secrets_rotation.rotate_secrets(parts(), drop_old_keys=drop_old_keys)
+    for name, count in report.tables.items():
+        click.echo(f"{name}: {count.rows} rows with secrets, {count.reencrypted} encrypted anew")
+    for line in _told_of_keys(report, in_settings=bool(parts().settings.SECRETS_KEYS)):
+        click.echo(line)
+
+
+def _told_of_keys(report: secrets_rotation.Report, *, in_settings: bool) -> list[str]:
+    if in_settings:
+        return ["every secret is encrypted with the first of DCAPI_SECRETS_KEYS; the others can be left out"]
+    if report.dropped:
+        return [f"every secret is encrypted with the first key; old keys dropped: {report.dropped}"]
+    told = ["a new key was made"] if report.made_key else []
+    return [
+        *told,
+        "every secret is encrypted with the first key; the old ones stay in secrets.key, for backups of the "
+        "database, until `rotate-secrets --drop-old-keys`",
+    ]
 
 
 def _users() -> Users:

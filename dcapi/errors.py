@@ -53,6 +53,24 @@ class Unprocessable(DcapiError):
     code = 422
 
 
+class TooManyRequests(DcapiError):
+    """This was tried too often; the caller is told after how many seconds it may be tried again."""
+
+    code = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class Unavailable(DcapiError):
+    """Something that this site depends on does not answer now; a later try may find it back."""
+
+    code = 503
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
 class TooBusy(DcapiError):
     """No thread can be spared for this now; the caller is told after how many seconds to come back."""
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from dcapi import migrations
-from dcapi.auth.users import prepare_identity
+from dcapi.auth.rights import Rights
+from dcapi.auth.strategy import prepare_callers
 from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.models.engine import SQLITE_FILE, database_uri, make_engine
+from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint, keys_in
 from dcapi.models.site import THE_SITE, SiteRecord
-from dcapi.models.types import keyring_of
 from dcapi.parts import Site
 from dcapi.peers.directory import Peers
 from dcapi.settings import Settings, unknown_names
 
 logger = logging.getLogger(__name__)
-
-SECRETS_KEY_FILE = "secrets.key"
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Prepared:
     """What preparation found or made."""
 
     folder: InstanceFolder
-    database_uri: str
-    keyring: MultiFernet
+    database_uri: str = field(repr=False)
+    keyring: Keyring
     site: Site
 
 
@@ -50,49 +49,45 @@ def prepare(settings: Settings) -> Prepared:
     folder = InstanceFolder.of(settings)
     folder.make()
     with folder.locked("preparation"):
-        keys = _keys(settings, folder)
-        keyring = _keyring(keys)
+        keyring = _keyring(settings, folder)
         uri = database_uri(settings, folder.path)
         if not settings.SQLALCHEMY_DATABASE_URI:
             # Its journals get the mode of the file itself.
             folder.make_private(folder.path / SQLITE_FILE)
-        record = _prepare_database(uri, settings, keys, keyring)
-        prepare_identity(folder, settings)
+        record = _prepare_database(uri, settings, keyring)
+        prepare_callers(folder, settings)
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
 
 
 def _check_parts(settings: Settings) -> None:
     """What only the parts themselves can judge stops the start here, not the first worker."""
     deployer_of(settings)
+    Rights.of(settings)
     Peers(settings).close()
 
 
-def _keys(settings: Settings, folder: InstanceFolder) -> list[str]:
-    text = settings.SECRETS_KEYS or folder.made_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
-    return [key.strip() for key in text.split(",") if key.strip()]
+def _keyring(settings: Settings, folder: InstanceFolder) -> Keyring:
+    if settings.SECRETS_KEYS:
+        return _usable(lambda: Keyring(keys_in(settings.SECRETS_KEYS)), "DCAPI_SECRETS_KEYS")
+    folder.made_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
+    file = folder.path / SECRETS_KEY_FILE
+    return _usable(lambda: Keyring.of_file(file), str(file))
 
 
-def _keyring(keys: list[str]) -> MultiFernet:
+def _usable(make: Callable[[], Keyring], where: str) -> Keyring:
     try:
-        return keyring_of(keys)
+        return make()
     except ValueError as error:
-        raise SettingsError(
-            "DCAPI_SECRETS_KEYS holds no usable keys: each is 32 bytes in URL-safe base64"
-        ) from error
+        raise SettingsError(f"{where} holds no usable keys: each is 32 bytes in URL-safe base64") from error
 
 
 @dataclass(frozen=True)
 class _Record:
     uuid: str
-    key_fingerprint: str
+    key_fingerprint: str = field(repr=False)
 
 
-def _prepare_database(
-    uri: str,
-    settings: Settings,
-    keys: list[str],
-    keyring: MultiFernet,
-) -> _Record:
+def _prepare_database(uri: str, settings: Settings, keyring: Keyring) -> _Record:
     engine = _engine(uri, settings, keyring)
     try:
         if engine.dialect.name == "sqlite":
@@ -102,14 +97,14 @@ def _prepare_database(
                 driver.execute("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             migrations.upgrade(connection)
-            record = _site_record(connection, settings, fingerprint(keys[0]))
+            record = _site_record(connection, settings, fingerprint(keyring.keys[0]))
     finally:
         engine.dispose()
-    _check_record(record, settings, keys)
+    _check_record(record, settings, keyring.keys)
     return record
 
 
-def _engine(uri: str, settings: Settings, keyring: MultiFernet) -> Engine:
+def _engine(uri: str, settings: Settings, keyring: Keyring) -> Engine:
     try:
         engine = make_engine(uri, settings, keyring)
         engine.connect().close()
@@ -118,11 +113,6 @@ def _engine(uri: str, settings: Settings, keyring: MultiFernet) -> Engine:
     except OperationalError as error:
         raise SettingsError(f"the database cannot be opened: {error.orig}") from error
     return engine
-
-
-def fingerprint(key: str) -> str:
-    """A digest that tells keys apart and shows nothing of them."""
-    return hashlib.sha256(b"dcapi key fingerprint:" + key.encode()).hexdigest()
 
 
 def _site_record(connection: Connection, settings: Settings, key_fingerprint: str) -> _Record:
@@ -144,7 +134,7 @@ def _checked_uuid(text: str) -> str:
         raise SettingsError(f"DCAPI_SITE_UUID={text!r} is not a UUID") from error
 
 
-def _check_record(record: _Record, settings: Settings, keys: list[str]) -> None:
+def _check_record(record: _Record, settings: Settings, keys: Sequence[str]) -> None:
     if settings.SITE_UUID and _checked_uuid(settings.SITE_UUID) != record.uuid:
         raise SettingsError(
             f"DCAPI_SITE_UUID={settings.SITE_UUID} is not this database's site, which is {record.uuid}: "
@@ -154,4 +144,9 @@ def _check_record(record: _Record, settings: Settings, keys: list[str]) -> None:
         raise SettingsError(
             "the secrets in this database were encrypted with another key: give the site's keys in "
             "DCAPI_SECRETS_KEYS, or the instance folder that holds them"
+        )
+    if record.key_fingerprint != fingerprint(keys[0]):
+        logger.warning(
+            "not all secrets in this database are encrypted with the first key: "
+            "run `flask --app wsgi dcapi rotate-secrets`"
         )

@@ -46,6 +46,11 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     return settings
 
 
+def own_url(settings: Settings) -> str:
+    """The URL of the address that a site listens on: its public one, unless something stands before it."""
+    return f"{'https' if settings.TLS_CERTIFICATE_FILE else 'http'}://{settings.BIND}"
+
+
 def _coerced(name: str, value: Any, wanted: type) -> Any:
     try:
         return COERCIONS[wanted](value)
@@ -84,6 +89,8 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("JOB_THREADS", 1, 1024),
     ("JOB_QUEUE_LIMIT", 1, 10**6),
     ("TOKEN_TTL_SECONDS", 1, 10**8),
+    ("KEYSTONE_TIMEOUT", 1, 60),
+    ("KEYSTONE_TOKEN_CACHE_SECONDS", 0, 60),
     ("LEASE_SECONDS", 1, 3600),
     ("RECONCILE_SECONDS", 0.05, 3600),
     ("PEER_CONNECT_TIMEOUT", 0.05, 600),
@@ -97,14 +104,22 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("MAX_CONTENT_LENGTH", 1024, 2**31),
     ("MAX_YAML_LENGTH", 1024, 2**31),
     ("PREFER_WAIT_MAX", 0, 3600),
+    ("DEPLOY_FAILURE_RATE", 0, 1),
+    ("DEPLOY_JITTER", 0, 1),
+    ("PLAYBOOK_SECONDS", 1, 10**6),
+    ("PLAYBOOKS_AT_ONCE", 1, 256),
+    ("PLAYBOOK_OUTPUTS", 1, 1000),
+    ("PLAYBOOK_OUTPUT_LIMIT", 1024, 2**30),
 )
 
 # Settings that take one of a few words.
 CHOICES: dict[str, tuple[str, ...]] = {
-    "AUTH_STRATEGY": ("embedded",),
+    "AUTH_STRATEGY": ("embedded", "keystone"),
+    "KEYSTONE_INTERFACE": ("internal", "public", "admin"),
     "JOBS_ENGINE": ("threads", "inline"),
-    "DEPLOYER": ("simulated",),
+    "DEPLOYER": ("simulated", "ansible"),
     "LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR"),
+    "LOG_FORMAT": ("plain", "json"),
 }
 
 
@@ -120,6 +135,8 @@ def _check(settings: Settings) -> None:
                 f"{PREFIX}{name}={getattr(settings, name)!r} is not one of: {', '.join(words)}"
             )
     _check_together(settings)
+    if settings.AUTH_STRATEGY == "keystone":
+        _check_keystone(settings)
 
 
 def _check_together(settings: Settings) -> None:
@@ -133,7 +150,30 @@ def _check_together(settings: Settings) -> None:
             f"{PREFIX}HEARTBEAT_INTERVAL_MIN={settings.HEARTBEAT_INTERVAL_MIN} is above "
             f"HEARTBEAT_INTERVAL_MAX={settings.HEARTBEAT_INTERVAL_MAX}"
         )
+    if settings.DEPLOYER == "ansible" and settings.PLAYBOOK_SECONDS > settings.OPERATION_SECRET_TTL:
+        raise SettingsError(
+            f"{PREFIX}PLAYBOOK_SECONDS={settings.PLAYBOOK_SECONDS:g} is above OPERATION_SECRET_TTL: what a "
+            "playbook is told must not be forgotten while it runs"
+        )
+    if settings.TLS_KEY_FILE and not settings.TLS_CERTIFICATE_FILE:
+        raise SettingsError(f"{PREFIX}TLS_KEY_FILE is set without {PREFIX}TLS_CERTIFICATE_FILE")
     if settings.PUBLIC_URL and not settings.PUBLIC_URL.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}PUBLIC_URL={settings.PUBLIC_URL!r} is no http or https URL")
     if not settings.SITE_NAME.strip():
         raise SettingsError(f"{PREFIX}SITE_NAME is empty: other sites know this one by its name")
+
+
+# Settings without which Keystone cannot be asked about tokens.
+KEYSTONE_NEEDS = ("KEYSTONE_AUTH_URL", "KEYSTONE_USERNAME", "KEYSTONE_PASSWORD", "KEYSTONE_PROJECT_NAME")
+
+
+def _check_keystone(settings: Settings) -> None:
+    missing = [f"{PREFIX}{name}" for name in KEYSTONE_NEEDS if not getattr(settings, name).strip()]
+    if missing:
+        raise SettingsError(f"{PREFIX}AUTH_STRATEGY=keystone takes {', '.join(missing)} as well")
+    for name in ("KEYSTONE_AUTH_URL", "KEYSTONE_PUBLIC_URL"):
+        url = getattr(settings, name)
+        if url and not url.startswith(("http://", "https://")):
+            raise SettingsError(f"{PREFIX}{name}={url!r} is no http or https URL")
+    if settings.KEYSTONE_CAFILE and not os.path.isfile(settings.KEYSTONE_CAFILE):
+        raise SettingsError(f"{PREFIX}KEYSTONE_CAFILE={settings.KEYSTONE_CAFILE!r} is no file")

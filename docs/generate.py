@@ -18,9 +18,15 @@ from flask import Flask
 
 from config.default import Settings
 from dcapi.api import BLUEPRINTS
-from dcapi.auth.policy import ROLES, RULES, Access, access_of, with_implied
+from dcapi.auth.context import Caller
+from dcapi.auth.policy import Access, access_of
+from dcapi.auth.policy_file import PolicyFile
+from dcapi.auth.rights import Rights
+from dcapi.auth.rules import ROLES, RULES
 from dcapi.settings import CHOICES, KINDS, LIMITS, PREFIX
 from dcapi.sync.status import FAILED_AS_BEFORE, STATUSES, TABLE, Event, Standing
+from docs import rights
+from docs.rights import UNNAMED_METHODS, shown_path
 
 DOCS = Path(__file__).resolve().parent
 SETTINGS_SOURCE = DOCS.parent / "config" / "default.py"
@@ -30,9 +36,6 @@ GROUP = re.compile(r"-- (?P<title>.+) --")
 
 # A cell of the status table that says: this event cannot occur in this status.
 NEVER = "\N{EN DASH}"
-
-# Methods that Flask adds to a route by itself.
-UNNAMED_METHODS = {"HEAD", "OPTIONS"}
 
 
 class NoMarkerError(Exception):
@@ -182,14 +185,8 @@ def route_table() -> str:
     for route in sorted(app.url_map.iter_rules(), key=lambda route: route.rule):
         for method in sorted((route.methods or set()) - UNNAMED_METHODS):
             access = access_of(app.view_functions[route.endpoint], method)
-            rows.append((method, f"`{_path(route.rule)}`", _who(access)))
+            rows.append((method, f"`{shown_path(route.rule)}`", _who(access)))
     return table(("Method", "Path", "Who may call it"), rows)
-
-
-def _path(rule: str) -> str:
-    """The path with its variables in braces, and the words that a variable can be."""
-    rule = re.sub(r"<any\((.*?)\):\w+>", lambda found: found[1].replace(", ", "\\|"), rule)
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
 
 
 def _who(access: Access | None) -> str:
@@ -200,17 +197,23 @@ def _who(access: Access | None) -> str:
     return " or ".join(f"`{rule}`" for rule in access.rules) or "every valid token"
 
 
+def rights_table() -> str:
+    """Every call with what each kind of caller gets from a site."""
+    return table(rights.HEAD, rights.cells_of_defaults())
+
+
 def rule_table() -> str:
     """Every rule with the roles that it lets through."""
+    defaults = Rights(PolicyFile(Path()))
     rows = [
-        (f"`{rule}`", ", ".join(_shown_role(role, roles) for role in ROLES if with_implied([role]) & roles))
-        for rule, roles in RULES.items()
+        (f"`{rule}`", ", ".join(f"`{role}`" for role in ROLES if defaults.allows(rule, _somebody(role))))
+        for rule in RULES
     ]
     return table(("Rule", "Roles"), rows)
 
 
-def _shown_role(role: str, named: frozenset[str]) -> str:
-    return f"`{role}`" if role in named else f"`{role}` (by implication)"
+def _somebody(role: str) -> Caller:
+    return Caller("", "", "admin", frozenset({role}))
 
 
 # -- Documents --
@@ -227,9 +230,13 @@ Renderer = Callable[[], str]
 # Document → the parts between its markers.
 PARTS: dict[str, dict[str, Renderer]] = {
     "architecture.md": {"status table": status_table, "status diagram": status_diagram},
+    "rights.md": {"rights": rights_table, "rules": rule_table},
     "settings.md": {"settings": settings_tables},
-    "usage.md": {"routes": route_table, "rules": rule_table},
+    "usage.md": {"routes": route_table},
 }
+
+# Files that are generated as a whole.
+WHOLE: dict[Path, Renderer] = {DOCS.parent / "config" / "policy.yaml": rights.policy_sample}
 
 
 def begin_marker(part: str) -> str:
@@ -254,6 +261,7 @@ def refreshed(text: str, parts: dict[str, Renderer]) -> str:
 def stale() -> dict[Path, str]:
     """The documents that say something else than the program, each with the text that it should have."""
     texts = {DOCS / name: refreshed((DOCS / name).read_text(), parts) for name, parts in PARTS.items()}
+    texts |= {path: render() for path, render in WHOLE.items()}
     return {path: text for path, text in texts.items() if path.read_text() != text}
 
 

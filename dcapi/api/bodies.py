@@ -67,8 +67,8 @@ def _raw_body(source: Request) -> bytes:
 class Form:
     """The parts of a multipart body. No name stands in both."""
 
-    texts: dict[str, str] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict, repr=False)
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def values(self) -> dict[str, Any]:
         """All parts for a schema: text as str, files as bytes, so that a field knows what it was given."""

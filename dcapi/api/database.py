@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cryptography.fernet import MultiFernet
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from dcapi.models import Base
 from dcapi.models.engine import engine_options, equip
+from dcapi.models.keyring import Keyring
 from dcapi.parts import UnitOfWork
 from dcapi.settings import Settings
 
 db = SQLAlchemy(metadata=Base.metadata)
 
 
-def open_database(app: Flask, settings: Settings, uri: str, keyring: MultiFernet) -> None:
+def open_database(app: Flask, settings: Settings, uri: str, keyring: Keyring) -> None:
     """Bind the application to its database; the schema is expected to be current."""
     app.config["SQLALCHEMY_DATABASE_URI"] = uri
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings, uri)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+import orjson
+from flask import Flask, Response, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -125,20 +126,24 @@ def meaning_of(code: int) -> tuple[str, str]:
 
 
 def render(failure: Failure) -> Response:
-    """The answer: Keystone's body for the identity service, JSON for who names it, else the HTML page."""
-    if request.path == IDENTITY_PREFIX or request.path.startswith(IDENTITY_PREFIX + "/"):
-        response = _json({"error": _identity_body(failure)})
-    elif names_json(request.headers.get("Accept", "")):
-        response = _json(_json_body(failure))
-    else:
-        response = Response(_html_page(failure), mimetype="text/html")
-    response.status_code = failure.code
+    """The answer to the request that is being served."""
+    body, content_type = error_body(failure, request.path, request.headers.get("Accept", ""))
+    response = Response(body, failure.code, content_type=content_type)
     response.headers.update(failure.headers)
     return response
 
 
-def _json(body: dict[str, Any]) -> Response:
-    return Response(current_app.json.dumps(body) + "\n", mimetype="application/json")
+def error_body(failure: Failure, path: str, accept: str) -> tuple[bytes, str]:
+    """Body and content type: Keystone's for the identity service, JSON for who names it, else the page."""
+    if path == IDENTITY_PREFIX or path.startswith(IDENTITY_PREFIX + "/"):
+        return _json({"error": _identity_body(failure)}), "application/json"
+    if names_json(accept):
+        return _json(_json_body(failure)), "application/json"
+    return _html_page(failure).encode(), "text/html; charset=utf-8"
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    return orjson.dumps(body) + b"\n"
 
 
 def names_json(accept: str) -> bool:

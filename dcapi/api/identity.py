@@ -6,10 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from dcapi.api.audit_log import note
 from dcapi.api.bodies import json_body
 from dcapi.api.identity_bodies import token_body, version_body
 from dcapi.api.request import parts
 from dcapi.auth.embedded import Reference, Token
+from dcapi.auth.failed_logins import FailedLogins
 from dcapi.auth.guard import challenging, embedded_identity, public_url
 from dcapi.auth.policy import any_token, public
 from dcapi.errors import NotFound, Unauthorized
@@ -20,6 +22,12 @@ blueprint = Blueprint("identity", __name__)
 SUBJECT_HEADER = "X-Subject-Token"
 # Bytes of the largest login: whoever sends more is not logging in, and need not have logged in to send it.
 LARGEST_LOGIN = 64 * 1024
+
+
+@blueprint.before_request
+def _only_here() -> None:
+    """Raises NotFound where callers log in elsewhere, whatever is asked of this service."""
+    embedded_identity()
 
 
 @blueprint.get("/v3", strict_slashes=False)
@@ -48,11 +56,19 @@ def _log_in(identity: dict[str, Any], project: Reference | None) -> Token:
     match identity["methods"]:
         case ["password"]:
             user = identity["password"]["user"]
-            return embedded_identity().log_in(_reference(user), user["password"], project)
+            return _log_in_by_password(_reference(user), user["password"], project)
         case ["token"]:
             return embedded_identity().renew(identity["token"]["id"], project)
         case _:
             raise Unauthorized("Login is by password or by token, one of them at a time")
+
+
+def _log_in_by_password(who: Reference, password: str, project: Reference | None) -> Token:
+    note(user_id=who.id, user_name=who.name)
+    service = embedded_identity()
+    failed_logins = FailedLogins(parts().unit_of_work, service.tokens.key)
+    with failed_logins.counted(service.counted_as(who), request.remote_addr or ""):
+        return service.log_in(who, password, project)
 
 
 def _project(scope: dict[str, Any] | None) -> Reference | None:

@@ -14,15 +14,17 @@ from dcapi.errors import NotFound
 from dcapi.schemas.base import load
 from dcapi.schemas.fields import is_clean
 from dcapi.schemas.references import parse_reference
-from dcapi.schemas.subclouds import EndpointStatusSchema, new_subcloud, subcloud_change
-from dcapi.services import subclouds
+from dcapi.schemas.subclouds import EndpointStatusSchema, new_subcloud, redeployment, subcloud_change
+from dcapi.schemas.subclouds import prestaging as prestaging_of
+from dcapi.services import prestaging, subclouds
 from dcapi.sync.members import Caller
 
 blueprint = Blueprint("subclouds", __name__, url_prefix="/v1.0/subclouds")
 
 MODIFY = "dc_api:subclouds:modify"
 MANAGE = "dc_api:subclouds:manage_unmanage"
-# A PATCH of nothing else is what an operator may do without the right to modify.
+SEE_SECRETS = "dc_api:subclouds:get_secrets"
+# A PATCH of nothing else is judged by the right to manage, which an operator has without that to modify.
 MANAGE_FIELDS = frozenset({"management_state", "force"})
 
 
@@ -47,14 +49,14 @@ def create_subcloud() -> Response:
 @blueprint.get("/<reference>")
 @requires("dc_api:subclouds:get")
 def show_subcloud(reference: str) -> Response:
-    answer = subclouds.show(session(), _parsed(reference), _caller(), with_secrets=may(MODIFY))
+    answer = subclouds.show(session(), _parsed(reference), _caller(), with_secrets=may(SEE_SECRETS))
     return jsonify(answer)
 
 
 @blueprint.get("/<reference>/detail")
 @requires("dc_api:subclouds:get")
 def show_subcloud_detail(reference: str) -> Response:
-    answer = subclouds.show_detail(session(), _parsed(reference), _caller(), with_secrets=may(MODIFY))
+    answer = subclouds.show_detail(session(), _parsed(reference), _caller(), with_secrets=may(SEE_SECRETS))
     return jsonify(answer)
 
 
@@ -62,8 +64,8 @@ def show_subcloud_detail(reference: str) -> Response:
 @requires(MODIFY, MANAGE)
 def update_subcloud(reference: str) -> Response:
     change = subcloud_change(form_body().values(), from_peer=from_peer(), yaml_limit=_yaml_limit())
-    if not change.given() <= MANAGE_FIELDS:
-        authorize(MODIFY)
+    if given := change.given():
+        authorize(MANAGE if given <= MANAGE_FIELDS else MODIFY)
     return jsonify(subclouds.update(session(), parts(), _parsed(reference), change, _caller()))
 
 
@@ -75,7 +77,22 @@ def update_endpoint_status(reference: str) -> Response:
     return jsonify({"result": "OK"})
 
 
-@blueprint.patch("/<reference>/<any(redeploy, prestage, restore, reconfigure, reinstall):verb>")
+@blueprint.patch("/<reference>/redeploy")
+@requires(MODIFY)
+def redeploy_subcloud(reference: str) -> Response:
+    wanted = redeployment(form_body().values(), yaml_limit=_yaml_limit())
+    answer = subclouds.redeploy(session(), parts(), _as_operator(reference), wanted)
+    return jsonify(answer)
+
+
+@blueprint.patch("/<reference>/prestage")
+@requires(MODIFY)
+def prestage_subcloud(reference: str) -> Response:
+    wanted = prestaging_of(json_body())
+    return jsonify(prestaging.begin(session(), parts(), _as_operator(reference), wanted))
+
+
+@blueprint.patch("/<reference>/<any(restore, reconfigure, reinstall):verb>")
 @requires(MODIFY)
 def refuse_verb(reference: str, verb: str) -> NoReturn:
     subclouds.refuse_verb(session(), _as_operator(reference), verb)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dcapi.auth.context import Caller
 from dcapi.auth.identity_file import User
-from dcapi.auth.policy import with_implied
+from dcapi.auth.rights import with_implied
 from dcapi.auth.tokens import NOT_VALID, Claims, Tokens, signing_key
 from dcapi.auth.users import Users
 from dcapi.errors import Unauthorized
@@ -55,7 +55,7 @@ class Reference:
 class Token:
     """A valid token: its text, what it claims, and the user as of now."""
 
-    text: str
+    text: str = field(repr=False)
     claims: Claims
     user: User
 
@@ -97,9 +97,22 @@ class EmbeddedIdentity:
         verified = self.users.verify(user, password)
         project_name = _project_of(user, project) if user and verified else None
         if user is None or project_name is None:
-            log.warning("login failed for user %.100r", who.name or who.id)
+            log.warning("login failed for user %.100r", who.id if who.name is None else who.name)
             raise Unauthorized(LOGIN_FAILED)
         return self._signed(user, self.tokens.claims(user.name, user.fingerprint, project_name, "password"))
+
+    def counted_as(self, who: Reference) -> str:
+        """What failed logins of this user are counted under.
+
+        It must not depend on whether there is such a user: who could get more tries by naming it in another
+        way, or could not, would learn that.
+        """
+        if not who.in_the_domain():
+            return f"elsewhere {who}"
+        if who.id is None:
+            return f"name {who.name}"
+        user = self.users.find_by_id(who.id)  # nobody guesses an id
+        return f"name {user.name}" if user else f"id {who.id}"
 
     def renew(self, text: str, project: Reference | None) -> Token:
         """A token for the same user, which ends when the given one does; raises Unauthorized."""

@@ -10,8 +10,10 @@ from typing import Any
 
 from flask import Flask, current_app, request
 
+from dcapi.auth import policy
 from dcapi.auth.context import set_caller
 from dcapi.auth.embedded import EmbeddedIdentity
+from dcapi.auth.login_url import login_url
 from dcapi.auth.policy import Access, access_of, authorize
 from dcapi.auth.strategy import Strategy, make_strategy
 from dcapi.errors import Forbidden, NotFound, Unauthorized
@@ -21,7 +23,7 @@ log = logging.getLogger(__name__)
 
 EXTENSION = "dcapi.auth"
 
-TOKEN_HEADER = "X-Auth-Token"
+TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 (a name, no password)
 NO_TOKEN = f"Authentication required: send a token in {TOKEN_HEADER}"
 NOT_MARKED = "Nobody may do this"
 
@@ -40,7 +42,10 @@ class Authentication:
 
 def install(app: Flask, settings: Settings) -> None:
     """Put the guard before every view of the application."""
-    app.extensions[EXTENSION] = Authentication(make_strategy(settings), f"{public_url(settings)}/v3")
+    policy.install(app, settings)
+    app.extensions[EXTENSION] = Authentication(
+        make_strategy(settings), login_url(settings, public_url(settings))
+    )
     app.before_request(guard)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -18,7 +18,7 @@ IDENTITY_FILE = "identity.yaml"
 
 HEADER = """\
 # Users of the embedded identity service; this file is read anew whenever it changes. Passwords are hashes: to
-# set one, delete the user and add it again with `flask --app wsgi dcapi user`.
+# set one, use `flask --app wsgi dcapi user password NAME`.
 """
 
 Stamp = tuple[int, int, int]
@@ -30,7 +30,7 @@ class User:
 
     id: str
     name: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     roles: tuple[str, ...]
     projects: tuple[str, ...]
 
@@ -86,7 +86,7 @@ class IdentityFile:
     def _parse(self, text: bytes) -> Mapping[str, User]:
         try:
             loaded: Any = FileSchema().load(yaml.safe_load(text))
-        except (yaml.YAMLError, ValidationError, UnicodeDecodeError, TypeError) as error:
+        except (yaml.YAMLError, ValidationError, ValueError, LookupError, TypeError) as error:
             raise SettingsError(f"{self.path} does not describe users: {error}") from error
         users = {name: _user(name, values) for name, values in loaded["users"].items()}
         if len({user.id for user in users.values()}) < len(users):

@@ -1,54 +1,37 @@
-"""Who may do what: the rules as data, and the marks that views bear.
+"""Who may do what: the marks that views bear, and the rules that judge the caller of a request.
 
-The table follows the wire contract, "Who may call what". Every view bears a mark; one without answers nobody.
+Every view bears a mark; one without answers nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from flask import Flask, current_app
+
 from dcapi.auth.context import Caller, caller
+from dcapi.auth.rights import Rights, with_implied
+from dcapi.auth.rules import RULES
 from dcapi.errors import Forbidden
+from dcapi.settings import Settings
 
-# Only tokens of these projects count, but for what any valid token may do.
-PROJECTS = frozenset({"admin", "services"})
+__all__ = [
+    "Access",
+    "access_of",
+    "allows",
+    "any_token",
+    "authorize",
+    "install",
+    "may",
+    "public",
+    "requires",
+    "rights",
+    "with_implied",
+]
 
-# A role that brings others with it.
-IMPLIED: dict[str, frozenset[str]] = {"admin": frozenset({"member", "reader"})}
-
-READ = frozenset({"reader", "operator", "configurator"})
-CHANGE = frozenset({"admin", "configurator"})
-OPERATE = CHANGE | {"operator"}
-
-RULES: dict[str, frozenset[str]] = {
-    "dc_api:system_peers:create": CHANGE,
-    "dc_api:system_peers:delete": CHANGE,
-    "dc_api:system_peers:get": READ,
-    "dc_api:system_peers:modify": CHANGE,
-    "dc_api:subcloud_peer_groups:create": CHANGE,
-    "dc_api:subcloud_peer_groups:delete": CHANGE,
-    "dc_api:subcloud_peer_groups:get": CHANGE,
-    "dc_api:subcloud_peer_groups:modify": CHANGE,
-    "dc_api:peer_group_associations:create": CHANGE,
-    "dc_api:peer_group_associations:delete": CHANGE,
-    "dc_api:peer_group_associations:get": READ,
-    "dc_api:peer_group_associations:modify": CHANGE,
-    "dc_api:subclouds:create": CHANGE,
-    "dc_api:subclouds:delete": CHANGE,
-    "dc_api:subclouds:get": READ,
-    "dc_api:subclouds:modify": CHANGE,
-    "dc_api:subclouds:manage_unmanage": OPERATE,
-    "dc_api:subcloud_groups:create": CHANGE,
-    "dc_api:subcloud_groups:delete": CHANGE,
-    "dc_api:subcloud_groups:get": READ,
-    "dc_api:subcloud_groups:modify": CHANGE,
-    "dc_api:alarm_manager:get": READ,
-}
-
-# Every role that means anything here.
-ROLES: tuple[str, ...] = ("admin", "configurator", "member", "operator", "reader")
+EXTENSION = "dcapi.rights"
 
 MARK = "dcapi_access"
 
@@ -98,15 +81,20 @@ def access_of(view: Callable[..., Any], method: str) -> Access | None:
     return getattr(handler, MARK, None) or getattr(view, MARK, None)
 
 
-def with_implied(roles: Iterable[str]) -> frozenset[str]:
-    """The roles and those that they imply."""
-    given = frozenset(roles)
-    return given.union(*(IMPLIED.get(role, frozenset()) for role in given))
+def install(app: Flask, settings: Settings) -> None:
+    """Give the application its rules; raises SettingsError for a policy file that is wrong."""
+    app.extensions[EXTENSION] = Rights.of(settings)
+
+
+def rights() -> Rights:
+    """The rules of this application."""
+    found: Rights = current_app.extensions[EXTENSION]
+    return found
 
 
 def allows(rule: str, who: Caller) -> bool:
-    """Whether the rule lets this caller through: its project counts, and it has one of the rule's roles."""
-    return who.project_name in PROJECTS and not RULES[rule].isdisjoint(with_implied(who.roles))
+    """Whether the rule lets this caller through."""
+    return rights().allows(rule, who)
 
 
 def authorize(*rules: str) -> None:
@@ -122,8 +110,9 @@ def may(rule: str) -> bool:
 
 
 def _refusal(rules: tuple[str, ...]) -> str:
-    roles = sorted(frozenset().union(*(RULES[rule] for rule in rules)))
-    return (
-        f"Not allowed by {' or '.join(rules)}: it takes a role of {', '.join(roles)} "
-        f"in a project of {', '.join(sorted(PROJECTS))}"
-    )
+    return f"Not allowed by {', or by '.join(map(_with_what_it_takes, rules))}"
+
+
+def _with_what_it_takes(rule: str) -> str:
+    takes = rights().takes(rule)
+    return f"{rule}: it takes {takes}" if takes else rule

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from dcapi.errors import Unauthorized
 from dcapi.instance import InstanceFolder
 
-TOKEN_KEY_FILE = "token.key"
+TOKEN_KEY_FILE = "token.key"  # noqa: S105 (a name, no password)
 
 # Signed along: tokens of another form of the claims are not ours. Raise the number when the claims change.
 FORM = "dcapi-token-1"
@@ -25,7 +25,7 @@ class Claims:
     """What a token says. Times are seconds since the epoch; the fingerprint is the user's as of then."""
 
     user_name: str
-    fingerprint: str
+    fingerprint: str = field(repr=False)
     project_name: str
     methods: tuple[str, ...]
     audit_ids: tuple[str, ...]
@@ -38,6 +38,7 @@ class Tokens:
 
     def __init__(self, key: str, lifetime: int) -> None:
         """``lifetime`` is in seconds."""
+        self.key = key
         self.lifetime = lifetime
         self._serializer = URLSafeSerializer(
             key, salt=FORM, signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}

@@ -22,7 +22,9 @@ ADMIN = "admin"
 ADMIN_ROLES = ("admin", "member", "reader")
 ADMIN_PROJECTS = ("admin",)
 # Holds the first password when it was made at random, readable by this site's user alone.
-ADMIN_PASSWORD_FILE = "admin-password"
+ADMIN_PASSWORD_FILE = "admin-password"  # noqa: S105 (a name, no password)
+
+NO_SUCH_USER = "There is no user {!r}"
 
 LONGEST_NAME = 255
 LONGEST_PASSWORD = 1024
@@ -57,17 +59,29 @@ class Users:
             users = dict(self.file.read())
             if name in users:
                 raise Conflict(
-                    f"User {name!r} exists already: delete it first to change its password, roles or projects"
+                    f"User {name!r} exists already: delete it first to change its roles or projects"
                 )
             self.file.write(users | {name: user})
         return user
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give a user another password, which ends its tokens; raises NotFound, or BadRequest as ``add``."""
+        check_password(password)
+        new_hash = hash_of(password)
+        with self.folder.locked(IDENTITY_FILE):
+            users = dict(self.file.read())
+            if name not in users:
+                raise NotFound(NO_SUCH_USER.format(name))
+            self.file.write(users | {name: replace(users[name], password_hash=new_hash)})
+            if name == ADMIN:
+                self.forget_admin_password()
 
     def delete(self, name: str) -> None:
         """Delete a user, which ends its tokens; raises NotFound."""
         with self.folder.locked(IDENTITY_FILE):
             users = dict(self.file.read())
             if users.pop(name, None) is None:
-                raise NotFound(f"There is no user {name!r}")
+                raise NotFound(NO_SUCH_USER.format(name))
             self.file.write(users)
             if name == ADMIN:
                 self.forget_admin_password()
@@ -113,7 +127,7 @@ def prepare_identity(folder: InstanceFolder, settings: Settings) -> None:
     _check_setting(settings.ADMIN_PASSWORD)
     with folder.locked(IDENTITY_FILE):
         if not users.file.exists():
-            _make_first_user(users, settings.ADMIN_PASSWORD)
+            _make_first_user(users, settings)
         elif settings.ADMIN_PASSWORD:
             _let_the_setting_rule(users, settings.ADMIN_PASSWORD)
         else:
@@ -129,16 +143,22 @@ def _check_setting(password: str) -> None:
         raise SettingsError(f"DCAPI_ADMIN_PASSWORD cannot be used: {error.message}") from error
 
 
-def _make_first_user(users: Users, given: str) -> None:
+def _make_first_user(users: Users, settings: Settings) -> None:
+    given = settings.ADMIN_PASSWORD
     password = given or users.folder.made_once(ADMIN_PASSWORD_FILE, _random_password).strip()
     users.file.write({ADMIN: _made(ADMIN, password, ADMIN_ROLES, ADMIN_PROJECTS)})
     if given:
         log.info("made user %s with the password that DCAPI_ADMIN_PASSWORD gives", ADMIN)
         return
+    file = users.folder.path / ADMIN_PASSWORD_FILE
+    if settings.LOG_FORMAT != "plain":
+        # What is read by a machine is kept and shipped: no place for a password.
+        log.warning("made user %s, its password is in %s", ADMIN, file)
+        return
     # Straight to the terminal: a log is kept and shipped, and this is shown once.
     sys.stderr.write(
         f"dcapi: made user {ADMIN} with password {password}\n"
-        f"dcapi: it is kept in {users.folder.path / ADMIN_PASSWORD_FILE} and not shown again\n"
+        f"dcapi: it is kept in {file} and not shown again\n"
     )
     sys.stderr.flush()
 

@@ -18,6 +18,10 @@ class Phase(StrEnum):
     INSTALL = "install"
     BOOTSTRAP = "bootstrap"
     CONFIG = "config"
+    REHOME = "rehome"
+    RECONFIGURE = "reconfigure"
+    PRESTAGE = "prestage"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class Target:
     install_values: Mapping[str, Any] | None = field(default=None, repr=False)
     deploy_config: str | None = field(default=None, repr=False)
     sysadmin_password: str | None = field(default=None, repr=False)
+    # How often this phase is tried by now, where somebody counts.
+    attempt: int = 1
+    # What one phase needs beyond that: the new network of ``reconfigure``, the release of ``prestage``.
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,13 +67,26 @@ StepState = Running | Done | Failed
 
 class Deployer(Protocol):
     def begin(self, phase: Phase, target: Target) -> StepState:
-        """Start a phase; one that runs already (a process died in between) is not started again."""
+        """Start a phase; one that runs already (a process died in between) is not started again.
+
+        Another phase of the same subcloud is waited for; ``delete`` ends it instead.
+        """
 
     def poll(self, phase: Phase, target: Target) -> StepState:
-        """How a phase that was begun is going."""
+        """How a phase that was begun is going.
+
+        Takes the same target as ``begin``, secrets included: a phase that was cut off by the end of this
+        service is begun anew.
+        """
 
     def endpoint_statuses(self, target: Target) -> Mapping[str, str]:
         """Endpoint type → sync status of a managed subcloud that is online."""
 
     def delete(self, target: Target) -> None:
-        """Forget a subcloud whose row is gone; one that is not known is no error."""
+        """Forget a subcloud whose row is gone, and end what runs for it; one not known is no error.
+
+        Takes no more than seconds. What tears a subcloud down is the phase ``delete``, before this.
+        """
+
+    def close(self) -> None:
+        """The process ends: begin nothing more, and end what it looks after. Takes no more than seconds."""

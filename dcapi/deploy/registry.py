@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dcapi.deploy import simulated
+from dcapi.deploy import ansible, simulated
 from dcapi.deploy.port import Deployer
 from dcapi.errors import SettingsError
 from dcapi.settings import Settings
 
-DEPLOYERS: Mapping[str, Callable[[Settings], Deployer]] = {"simulated": simulated.from_settings}
+DEPLOYERS: Mapping[str, Callable[[Settings], Deployer]] = {
+    "simulated": simulated.from_settings,
+    "ansible": ansible.from_settings,
+}
 
 
 def deployer_of(settings: Settings) -> Deployer:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from dcapi.jobs.port import Id, JobFunction
 from dcapi.jobs.waiting import Added, Job, WaitingJobs
-from dcapi.log import request_id
+from dcapi.log import global_request_id, new_request_id, request_id
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class QueuedJobs:
         for id_name, value in ids.items():
             if not isinstance(value, int | str):
                 raise TypeError(f"job {name!r}: {id_name} is no id but a {type(value).__name__}")
-        return Job(name, key, tuple(sorted(ids.items())), request_id.get())
+        return Job(name, key, tuple(sorted(ids.items())), request_id.get(), global_request_id.get())
 
     def _drop(self, jobs: list[Job], reason: str) -> None:
         """Count and log jobs that will not run. Not to be called under the lock."""
@@ -97,11 +97,13 @@ class QueuedJobs:
             logger.warning("job dropped: %s: %s", job, reason)
 
     def _run(self, job: Job) -> Outcome:
-        # A fresh context: nothing of the caller's reaches the job but the request id.
+        # A fresh context: nothing of the caller's reaches the job but the ids of its request.
         return Context().run(self._run_in_context, job)
 
     def _run_in_context(self, job: Job) -> Outcome:
-        request_id.set(job.request_id)
+        # What no request asked for, but a sweep, gets an id of its own, which goes to the peer too.
+        request_id.set(job.request_id or new_request_id())
+        global_request_id.set(job.global_request_id)
         started = self._clock()
         try:
             self._functions[job.name](**dict(job.ids))

@@ -23,6 +23,7 @@ class Job:
     key: str
     ids: tuple[tuple[str, Id], ...] = ()
     request_id: str = field(default="", compare=False)
+    global_request_id: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         ids = "".join(f" {name}={value}" for name, value in self.ids)
@@ -68,8 +69,10 @@ class WaitingJobs:
         """Queue a job for a time, or move the one that waits already to an earlier time."""
         known = self._entries.get(job)
         if known is not None:
-            if due < known.due:
-                self._put(job, due)
+            # A request that asks for what a sweep found gives it its id.
+            named = job if job.request_id and not known.job.request_id else known.job
+            if due < known.due or named is not known.job:
+                self._put(named, min(due, known.due))
             return Added.COALESCED
         if len(self._entries) >= self._limit:
             return Added.FULL
@@ -90,9 +93,13 @@ class WaitingJobs:
     def end(self, job: Job) -> None:
         """Free the key of a taken job; the next one that waited for it gets its turn by its due time."""
         del self._running[job.key]
-        parked = self._parked.get(job.key)
-        if parked:
-            heappush(self._heap, heappop(parked))
+        parked = self._parked.get(job.key, [])
+        while parked:
+            entry = heappop(parked)
+            # A job that was asked for again while it was parked may have a newer entry.
+            if self._is_valid(entry):
+                heappush(self._heap, entry)
+                break
         if not parked:
             self._parked.pop(job.key, None)
 

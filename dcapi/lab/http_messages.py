@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 
 # Answers with these codes have no body, whatever their headers say (RFC 9110, 6.4.1).
@@ -20,7 +20,7 @@ class Message:
     first_line: tuple[str, str, str]
     headers: dict[str, str]
     head: bytes
-    body: bytes
+    body: bytes = field(repr=False)
 
     @property
     def raw(self) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ IPV6_STEP = 2 ** (128 - 48)
 # Members that the samples' address ranges have room for.
 MOST_MEMBERS = 10_000
 
-SYSADMIN_PASSWORD = "Lamp*lighter6"
-BMC_PASSWORD = "Harbour*master2"
+SYSADMIN_PASSWORD = "Lamp*lighter6"  # noqa: S105 (of machines that there are not)
+BMC_PASSWORD = "Harbour*master2"  # noqa: S105 (of machines that there are not)
 
 Values = dict[str, Any]
 
@@ -47,9 +47,9 @@ class Member:
     """A subcloud as an operator has it at hand before it is added."""
 
     name: str
-    bootstrap_values: Values
+    bootstrap_values: Values = field(repr=False)
     bootstrap_address: str
-    install_values: Values | None = None
+    install_values: Values | None = field(default=None, repr=False)
 
     def creation(self) -> Values:
         """The parts of the POST that adds and deploys it."""

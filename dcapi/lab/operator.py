@@ -48,8 +48,10 @@ class Operator:
     operator belongs to one thread.
     """
 
-    def __init__(self, url: str, password: str, user: str = "admin") -> None:
+    def __init__(self, url: str, password: str, user: str = "admin", identity_url: str = "") -> None:
+        """``identity_url``: where it logs in, when that is not the site itself."""
         self.url = url
+        self.identity_url = identity_url or f"{url}/v3"
         self.user = user
         self.password = password
         self.last_answer: requests.Response | None = None
@@ -60,7 +62,7 @@ class Operator:
 
     def twin(self) -> Operator:
         """The same operator at another terminal, for another thread: logged in as this one is."""
-        twin = Operator(self.url, self.password, self.user)
+        twin = Operator(self.url, self.password, self.user, self.identity_url)
         twin._session.headers.update(self._session.headers)
         return twin
 
@@ -80,7 +82,7 @@ class Operator:
     def log_in(self) -> str:
         """Get a token, keep and return it."""
         answer = self._session.post(
-            f"{self.url}/v3/auth/tokens",
+            f"{self.identity_url}/auth/tokens",
             json=password_authentication(self.user, self.password),
             headers={"X-Auth-Token": ""},
             timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
@@ -151,6 +153,16 @@ class Operator:
     def sync(self, association: object, *, wait: float | None = None) -> Json:
         path = _path("peer-group-associations", association) + "/sync"
         return dict(self.call("PATCH", path, json={}, wait=wait))
+
+    def migrate(self, group: object, password: str) -> list[Json]:
+        """Take a peer group over to this site; returns the members that will move."""
+        path = _path("subcloud-peer-groups", group) + "/migrate"
+        body = {"sysadmin_password": base64_text(password)}
+        return list(self.call("PATCH", path, json=body)["subclouds"])
+
+    def group_status(self, group: object) -> Json:
+        """How many members of a peer group stand where."""
+        return dict(self.call("GET", _path("subcloud-peer-groups", group) + "/status"))
 
     def add_subcloud(self, fields: Json, *, wait: float | None = None) -> Json:
         return dict(self.call("POST", f"{API}/subclouds/", files=multipart(fields), wait=wait))

@@ -116,7 +116,7 @@ class Pair:
         )
         for operator, other, endpoint, gateway in pairs:
             if operator.find("system-peers", other.name) is None:
-                operator.create("system-peers", _peer_fields(other, endpoint, gateway))
+                operator.create("system-peers", peer_fields(other, endpoint, gateway))
 
     def peer_at_a(self) -> Json:
         """The system peer that stands for B at A."""
@@ -156,7 +156,8 @@ class Pair:
             list(pool.map(join_one, members))
 
 
-def _peer_fields(other: LabSite, endpoint: str, gateway: str) -> Json:
+def peer_fields(other: LabSite, endpoint: str, gateway: str) -> Json:
+    """What makes a system peer of a site whose identity service is at ``endpoint``."""
     return {
         "peer_uuid": other.uuid,
         "peer_name": other.name,

@@ -81,7 +81,7 @@ class LabSite:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", self.app]
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 (a list of arguments, and no shell)
                 command,
                 cwd=PROJECT_ROOT,
                 env=self.environment(),

@@ -3,6 +3,7 @@
 from dcapi.models.alarm import Alarm
 from dcapi.models.association import PeerGroupAssociation, PushedMember
 from dcapi.models.base import Base
+from dcapi.models.failed_login import FailedLogin
 from dcapi.models.lease import Lease
 from dcapi.models.operation import Operation
 from dcapi.models.peer_group import SubcloudPeerGroup
@@ -14,6 +15,7 @@ from dcapi.models.system_peer import SystemPeer
 __all__ = [
     "Alarm",
     "Base",
+    "FailedLogin",
     "Lease",
     "Operation",
     "PeerGroupAssociation",

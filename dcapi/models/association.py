@@ -32,6 +32,11 @@ class PeerGroupAssociation(Dated, Base):
     # Raised by every request to sync, and the request that the last run served.
     sync_asked: Mapped[int] = mapped_column(default=0)
     sync_served: Mapped[int] = mapped_column(default=0)
+    # Raised by whatever says that the peer's copy has to be read, and the number that the last audit served.
+    audit_asked: Mapped[int] = mapped_column(default=0)
+    audit_served: Mapped[int] = mapped_column(default=0)
+    # This site took the group over, and the peer has not been asked to audit it yet.
+    audit_to_ask: Mapped[bool] = mapped_column(default=False)
     # The status that the peer was last told; None: nothing yet.
     told_status: Mapped[str | None] = mapped_column(String(16))
     # Set from the moment when a deletion was accepted until the row is gone.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import MultiFernet
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
+from dcapi.models.keyring import Keyring
 from dcapi.models.types import give_keyring
 from dcapi.settings import Settings
 
@@ -18,6 +18,8 @@ READ_ONLY = "dcapi_read_only"
 
 # Threads beside those of requests and jobs that open the database: reconciler, members of a run.
 SPARE_CONNECTIONS = 16
+# Connections that a worker keeps while it has nothing to do: a server of PostgreSQL bears a hundred in all.
+KEPT_CONNECTIONS = 8
 
 
 def database_uri(settings: Settings, instance: Path) -> str:
@@ -30,9 +32,11 @@ def database_uri(settings: Settings, instance: Path) -> str:
 def engine_options(settings: Settings, uri: str) -> dict[str, Any]:
     """Pool options: every thread of a worker finds a connection, and a dead one is noticed before its use."""
     options: dict[str, Any] = {
-        "pool_size": settings.THREADS + settings.JOB_THREADS,
-        "max_overflow": SPARE_CONNECTIONS + settings.JOB_THREADS * settings.PEER_MEMBER_THREADS,
+        "pool_size": KEPT_CONNECTIONS,
+        "max_overflow": most_connections(settings) - KEPT_CONNECTIONS,
         "pool_pre_ping": True,
+        # Else an error of the database would name what was to be written.
+        "hide_parameters": True,
     }
     if is_sqlite(uri):
         # The busy timeout bounds the wait for another writer; the pool must not give up before it.
@@ -40,18 +44,24 @@ def engine_options(settings: Settings, uri: str) -> dict[str, Any]:
     return options
 
 
+def most_connections(settings: Settings) -> int:
+    """How many connections a worker may have open at once: one for each thread that may want one."""
+    members = settings.JOB_THREADS * settings.PEER_MEMBER_THREADS
+    return settings.THREADS + settings.JOB_THREADS + SPARE_CONNECTIONS + members
+
+
 def is_sqlite(uri: str) -> bool:
     return make_url(uri).get_backend_name() == "sqlite"
 
 
-def make_engine(uri: str, settings: Settings, keyring: MultiFernet) -> Engine:
+def make_engine(uri: str, settings: Settings, keyring: Keyring) -> Engine:
     """An engine for work outside of the Flask application: preparation, tests."""
     engine = create_engine(uri, **engine_options(settings, uri))
     equip(engine, keyring)
     return engine
 
 
-def equip(engine: Engine, keyring: MultiFernet) -> None:
+def equip(engine: Engine, keyring: Keyring) -> None:
     """Give an engine its keyring and, for SQLite, transactions that do not lose updates."""
     give_keyring(engine, keyring)
     if engine.dialect.name == "sqlite":

@@ -21,6 +21,8 @@ class SubcloudPeerGroup(Dated, Base):
     system_leader_id: Mapped[str] = mapped_column(String(36))
     system_leader_name: Mapped[str] = mapped_column(String(255))
     migration_status: Mapped[str | None] = mapped_column(String(16))
+    # This site itself is taking the group over; ``migrating`` alone may be what another site told.
+    migrating_here: Mapped[bool] = mapped_column(default=False)
 
     @property
     def is_primary(self) -> bool:

@@ -1,37 +1,126 @@
-"""Passwords inside JSON values: taken out for the columns that are shown, put back where they are needed."""
+"""Passwords inside JSON values: taken out for the columns that are shown, put back where they are needed.
+
+A mask stands in the place of each one that is out. It is no value: one that comes back in a request means the
+secret that it was shown for.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 # A path into nested objects and lists, and the secret that stood there.
 Secrets = list[list[Any]]
 
+MASK = "******"
+
+SECRET_ENDINGS = ("password", "passwords", "passwd", "passphrase", "_pass")
+# A URL that tells a user and a password, as those of proxies may. Of its scheme only the last character: to
+# look for the whole one takes time that grows with the square of a text's length.
+URL_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+
+
+class MaskedSecret(Exception):
+    """A mask came in under ``key``, and nothing is stored that it could stand for."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
 
 def is_secret_key(key: str) -> bool:
-    """Keys that end in ``password`` hold secrets, however deep they stand."""
-    return key.lower().endswith("password")
+    """Keys that end in ``password``, or in a word like it, hold secrets, however deep they stand."""
+    return key.strip().lower().endswith(SECRET_ENDINGS)
+
+
+def is_secret(key: str, value: Any) -> bool:
+    """Whether a value is a secret: by its key, or because it is a URL with a password in it."""
+    if value is None:
+        return False
+    if is_secret_key(key):
+        return True
+    return isinstance(value, str) and "@" in value and URL_WITH_PASSWORD.search(value) is not None
+
+
+def is_masked(value: Any) -> bool:
+    """Whether a value is a mask, of whatever length: sites mask differently."""
+    return isinstance(value, str) and value != "" and set(value) == {"*"}
 
 
 def take_out(value: Any) -> tuple[Any, Secrets]:
-    """Split a JSON value into one without secrets and the list of (path, secret)."""
+    """Split a JSON value into one with masks for its secrets and the list of (path, secret)."""
     secrets: Secrets = []
-    return _without(value, [], secrets), secrets
+    return _masked("", value, [], secrets), secrets
 
 
-def _without(value: Any, path: list[Any], secrets: Secrets) -> Any:
+def _masked(key: str, value: Any, path: list[Any], secrets: Secrets) -> Any:
+    if is_secret(key, value):
+        secrets.append([path, value])
+        return MASK
     if isinstance(value, dict):
-        kept = {}
-        for key, inner in value.items():
-            if is_secret_key(key):
-                secrets.append([[*path, key], inner])
-            else:
-                kept[key] = _without(inner, [*path, key], secrets)
-        return kept
+        return {name: _masked(name, inner, [*path, name], secrets) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_without(inner, [*path, index], secrets) for index, inner in enumerate(value)]
+        return [_masked("", inner, [*path, index], secrets) for index, inner in enumerate(value)]
     return value
+
+
+def secret_texts(value: Any) -> Iterator[str]:
+    """Every text in the secrets of a JSON value, for those who must not say them."""
+    for _path, secret in take_out(value)[1]:
+        yield from _texts(secret)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def unmasked(value: Any, stored: Any, key: str = "") -> Any:
+    """The value with the stored secrets where it has masks: it was read here, and comes back changed.
+
+    ``stored`` holds its secrets. An item of a list is known again by all of its other values, because its
+    place may have changed. ``key`` is where the value stands. Raises MaskedSecret when nothing is stored that
+    a mask could stand for; asterisks that are no mask of this site are a text where no secret belongs.
+    """
+    if isinstance(value, dict):
+        known = stored if isinstance(stored, dict) else {}
+        return {name: _unmasked(name, inner, known.get(name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return _unmasked_list(key, value, stored if isinstance(stored, list) else [])
+    return value
+
+
+def _unmasked(key: str, value: Any, stored: Any) -> Any:
+    if not is_masked(value):
+        return unmasked(value, stored, key)
+    if is_secret(key, stored):
+        return stored
+    # A URL with a password is masked under whatever key it stands.
+    if is_secret_key(key) or (value == MASK and stored != MASK):
+        raise MaskedSecret(key)
+    return value
+
+
+def _unmasked_list(name: str, items: list[Any], stored: list[Any]) -> list[Any]:
+    shown = [_as_key(take_out(known)[0]) for known in stored]
+    by_shown: dict[str, Any] = {}
+    for key, known in zip(shown, stored, strict=True):
+        # Two that look alike and differ in their secrets: neither is meant for sure.
+        by_shown[key] = known if by_shown.get(key, known) == known else None
+    in_place = len(items) == len(stored)
+    return [
+        _unmasked(name, item, stored[index] if in_place and shown[index] == key else by_shown.get(key))
+        for index, (item, key) in enumerate((item, _as_key(item)) for item in items)
+    ]
+
+
+def _as_key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def put_back(value: Any, secrets: Secrets | None) -> Any:

@@ -88,6 +88,20 @@ class Deploy(StrEnum):
     REHOME_FAILED = "rehome-failed"
     REHOME_PREP_FAILED = "rehome-prep-failed"
     REHOME_PENDING = "rehome-pending"
+    RECONFIGURING_NETWORK = "reconfiguring-network"
+    NETWORK_RECONFIGURATION_FAILED = "network-reconfiguration-failed"
+
+
+class RehomeStep(StrEnum):
+    """How far a site is with taking a subcloud over, in the order of the steps."""
+
+    WAITING = "waiting"
+    # The other sites are asked to give it away: three tries.
+    CEDING = "ceding"
+    CEDING_AGAIN = "ceding-again"
+    CEDING_LAST = "ceding-last"
+    REHOMING = "rehoming"
+    COMING_ONLINE = "coming-online"
 
 
 # A copy in one of these states belongs to the site that leads its group: only such a one may be changed or
@@ -112,6 +126,12 @@ DEPLOYING_STATES = frozenset(
         Deploy.CONFIGURING,
     }
 )
+
+# A site is taking the subcloud over: nobody else changes it meanwhile.
+REHOMING_STATES = frozenset({Deploy.PRE_REHOME, Deploy.REHOMING})
+
+# From these a migration takes a subcloud over.
+MIGRATABLE_STATES = frozenset({Deploy.SECONDARY, Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED})
 
 ENDPOINT_TYPES = ("dc-cert", "firmware", "kubernetes", "kube-rootca", "platform", "identity", "software")
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Dialect, Engine, Text
+from cryptography.fernet import InvalidToken
+from sqlalchemy import Connection, Dialect, Engine, Table, Text
+from sqlalchemy.schema import Column
 from sqlalchemy.types import TypeDecorator
+
+from dcapi.models.keyring import Keyring
 
 KEYRING_ATTRIBUTE = "dcapi_keyring"
 
@@ -16,12 +19,7 @@ class SecretUnreadable(Exception):
     """A secret in the database was encrypted with a key that this site does not have."""
 
 
-def keyring_of(keys: list[str]) -> MultiFernet:
-    """A keyring from Fernet keys; the first one encrypts, all decrypt. Raises ValueError for a broken key."""
-    return MultiFernet([Fernet(key) for key in keys])
-
-
-def give_keyring(engine: Engine, keyring: MultiFernet) -> None:
+def give_keyring(engine: Engine, keyring: Keyring) -> None:
     """Let the encrypted columns of this engine use the keyring.
 
     It hangs on the dialect, which belongs to one engine: two sites in one process keep their own keys.
@@ -29,8 +27,13 @@ def give_keyring(engine: Engine, keyring: MultiFernet) -> None:
     setattr(engine.dialect, KEYRING_ATTRIBUTE, keyring)
 
 
-def _keyring(dialect: Dialect) -> MultiFernet:
-    keyring: MultiFernet = getattr(dialect, KEYRING_ATTRIBUTE)
+def keyring_of(bind: Engine | Connection) -> Keyring:
+    """The keyring that the encrypted columns of this engine use."""
+    return _keyring(bind.dialect)
+
+
+def _keyring(dialect: Dialect) -> Keyring:
+    keyring: Keyring = getattr(dialect, KEYRING_ATTRIBUTE)
     return keyring
 
 
@@ -65,3 +68,8 @@ class EncryptedJSON(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return None if value is None else json.loads(value)
+
+
+def encrypted_columns(table: Table) -> list[Column[Any]]:
+    """The columns of a table that are encrypted at rest."""
+    return [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]

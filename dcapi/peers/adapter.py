@@ -13,6 +13,7 @@ import requests
 import urllib3
 from keystoneauth1.session import TCPKeepAliveAdapter
 
+from dcapi.log import REQUEST_ID_HEADER, request_id
 from dcapi.peers.exchange import POOLS, AnswerTooLong, Exchange, Limits, exchange_of
 from dcapi.peers.translate import TRANSPORT_ERRORS, Call, failure_of
 
@@ -63,6 +64,8 @@ class PeerAdapter(TCPKeepAliveAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         outgoing = _outgoing.get()
         outgoing.before_request()
+        if request_id.get():
+            request.headers[REQUEST_ID_HEADER] = request_id.get()
         options |= {"stream": True, "timeout": (self._limits.connect, self._limits.read)}
         response = self._answer(request, outgoing.call, *args, **options)
         outgoing.check(response, outgoing.call)

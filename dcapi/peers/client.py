@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from dcapi.peers import answers
 from dcapi.peers.answers import list_of, message_of, one_of
 from dcapi.peers.catalogue import MANAGER, PLATFORM, Service
 from dcapi.peers.errors import PeerError
-from dcapi.peers.payload import SubcloudPayload
+from dcapi.peers.payload import CEDING_FORM, SubcloudPayload
 from dcapi.peers.port import Answer, PeerPort, Reference, nothing
 from dcapi.peers.retry import pause_before_retry
 from dcapi.peers.session import PeerRequest, PeerSession
@@ -121,13 +122,16 @@ class PeerClient(PeerPort):
 
     def add_secondary(self, payload: SubcloudPayload) -> Answer:
         request = self._request("POST", SUBCLOUDS, OTHER_SITE, files=payload.creation_form())
-        return self._one(request, answers.SUBCLOUD)
+        return self._one(replace(request, secrets=payload.secrets()), answers.SUBCLOUD)
 
     def update_subcloud(self, region_name: str, payload: SubcloudPayload) -> Answer:
         path = _path(SUBCLOUDS, region_name)
-        return self._one(
-            self._request("PATCH", path, OTHER_SITE, files=payload.update_form()), answers.SUBCLOUD
-        )
+        request = self._request("PATCH", path, OTHER_SITE, files=payload.update_form())
+        return self._one(replace(request, secrets=payload.secrets()), answers.SUBCLOUD)
+
+    def cede_subcloud(self, region_name: str) -> Answer:
+        request = self._request("PATCH", _path(SUBCLOUDS, region_name), OTHER_SITE, files=CEDING_FORM)
+        return self._one(request, answers.SUBCLOUD)
 
     def delete_subcloud(self, name: str) -> None:
         self._delete(self._request("DELETE", _path(SUBCLOUDS, name), OTHER_SITE))

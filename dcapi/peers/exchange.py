@@ -88,6 +88,11 @@ def within(seconds: float) -> Iterator[None]:
         _hurry.reset(token)
 
 
+def in_a_hurry() -> bool:
+    """Whether this thread gives its requests less time than others do."""
+    return _hurry.get() is not None
+
+
 @contextlib.contextmanager
 def exchange_of(limits: Limits) -> Iterator[Exchange]:
     """Bind what this thread does on connections in the block to a new exchange."""

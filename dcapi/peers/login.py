@@ -20,7 +20,9 @@ from dcapi.peers.adapter import Outgoing, going_out
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.catalogue import Service, bad_url, find_public_url, versioned
 from dcapi.peers.errors import PeerError, PeerRefused
+from dcapi.peers.exchange import in_a_hurry
 from dcapi.peers.translate import Call, check_success
+from dcapi.peers.trust import Trust
 
 DOMAIN = "Default"
 PROJECT = "admin"
@@ -38,6 +40,9 @@ class Login:
 
     token: str = field(repr=False)
     catalogue: Any = field(repr=False)
+    # Where it was made, and who else may see it.
+    identity_url: str
+    trust: Trust
 
     def root(self, service: Service, call: Call) -> str:
         """Root URL of a service; raises PeerRefused when the catalogue has none that can be called."""
@@ -45,7 +50,7 @@ class Login:
         wanted = f"public endpoint of type {service.kind} in region {service.region}"
         if url is None:
             raise call.refused(f"the catalogue of its identity service has no {wanted}")
-        wrong = bad_url(url)
+        wrong = bad_url(url) or self.trust.objection(url, self.identity_url)
         if wrong:
             raise call.refused(f"the {wanted} in its catalogue cannot be called: {wrong}")
         return versioned(url, service)
@@ -54,8 +59,9 @@ class Login:
 class LoginKeeper:
     """The current login of one peer address; threads that wait for one share one request, or its failure."""
 
-    def __init__(self, address: PeerAddress, transport: session.Session) -> None:
+    def __init__(self, address: PeerAddress, transport: session.Session, trust: Trust) -> None:
         self._address = address
+        self._trust = trust
         self._transport = transport
         self._lock = threading.Lock()
         self._plugin: v3.Password | None = None
@@ -91,15 +97,17 @@ class LoginKeeper:
         try:
             return self._log_in(before_request)
         except PeerError as failure:
-            self._failure = failure
-            self._failures += 1
+            # Who gave up early says nothing to those with more patience: the next one tries for itself.
+            if not in_a_hurry():
+                self._failure = failure
+                self._failures += 1
             raise
 
     def _log_in(self, before_request: Callable[[], None]) -> Login:
         call = Call(
             self._address.name, "POST", "login at its identity service", self.secrets(), changing=False
         )
-        wrong = bad_url(self._address.endpoint)
+        wrong = bad_url(self._address.endpoint) or self._trust.objection(self._address.endpoint)
         if wrong:
             raise call.refused(f"its manager endpoint cannot be called: {wrong}")
         plugin = self._plugin = self._plugin or self._new_plugin()
@@ -110,7 +118,8 @@ class LoginKeeper:
             except exceptions.ClientException:
                 failure = call.senseless("a token", 0)
             else:
-                return Login(access.auth_token or "", access.service_catalog.catalog)
+                catalogue = access.service_catalog.catalog
+                return Login(access.auth_token or "", catalogue, self._address.endpoint, self._trust)
         raise failure
 
     def _new_plugin(self) -> v3.Password:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from dcapi.models.secret_values import secret_texts
+
+# What is shorter than this stands in too many words to be hidden in them.
+SHORTEST_SECRET = 4
+
 # Name of a part, then its file name (None for a text part) and content.
 Form = list[tuple[str, tuple[str | None, bytes]]]
+
+# Parts of the PATCH by which a site that takes a group over asks another one to give a subcloud away.
+CEDING_FORM: Form = [("management-state", (None, b"unmanaged")), ("migrate", (None, b"true"))]
 
 
 @dataclass(frozen=True)
@@ -20,9 +29,9 @@ class SubcloudPayload:
     description: str | None = None
     location: str | None = None
     release: str | None = None
-    bootstrap_values: dict[str, Any] | None = None
+    bootstrap_values: dict[str, Any] | None = field(default=None, repr=False)
     bootstrap_address: str | None = None
-    install_values: dict[str, Any] | None = None
+    install_values: dict[str, Any] | None = field(default=None, repr=False)
     # Reference of a group there, or "none" to leave it. Sent in updates alone: a creation takes no group.
     peer_group: str | None = None
 
@@ -41,11 +50,24 @@ class SubcloudPayload:
         texts = {"bootstrap_address": self.bootstrap_address, "peer_group": self.peer_group}
         return _form(self._files(), texts | self._common_texts())
 
+    def secrets(self) -> list[str]:
+        """What a peer that repeats what it was sent must not bring into a message, encoded or not."""
+        texts = [*secret_texts(self.bootstrap_values), *secret_texts(self.install_values)]
+        decoded = [plain for text in texts if (plain := _decoded(text))]
+        return [text for text in texts + decoded if len(text) >= SHORTEST_SECRET]
+
     def _files(self) -> dict[str, dict[str, Any] | None]:
         return {"bootstrap_values": self.bootstrap_values, "install_values": self.install_values}
 
     def _common_texts(self) -> dict[str, str | None]:
         return {"description": self.description, "location": self.location, "release": self.release}
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 class _PlainDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]

@@ -112,6 +112,10 @@ class PeerPort(ABC):
         """Change a subcloud by region name, as another site; the payload's names are not sent."""
 
     @abstractmethod
+    def cede_subcloud(self, region_name: str) -> Answer:
+        """Ask for a subcloud of a group that this site migrates, as another site: it is unmanaged there."""
+
+    @abstractmethod
     def delete_subcloud(self, name: str) -> None:
         """Delete a subcloud by name, as another site."""
 

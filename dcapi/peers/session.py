@@ -19,6 +19,7 @@ from dcapi.peers.errors import PeerRefused
 from dcapi.peers.exchange import Limits
 from dcapi.peers.login import Login, LoginKeeper
 from dcapi.peers.translate import Call, check_success
+from dcapi.peers.trust import Trust
 from dcapi.settings import Settings
 
 # Sessions that are kept; the one that was not used for longest goes first.
@@ -34,27 +35,30 @@ class PeerRequest:
     method: str
     path: str
     user_agent: str
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict, repr=False)
+    # Texts in the body that no message may hold.
+    secrets: list[str] = field(default_factory=list, repr=False)
 
 
 class PeerSession:
     """Sends requests to the services of one peer; safe to use from many threads."""
 
-    def __init__(self, address: PeerAddress, settings: Settings) -> None:
+    def __init__(self, address: PeerAddress, settings: Settings, trust: Trust) -> None:
         self.address = address
+        trust.tell_of(address.name, address.endpoint)
         self.limits = Limits(
             settings.PEER_CONNECT_TIMEOUT, settings.PEER_READ_TIMEOUT, settings.PEER_MAX_ANSWER
         )
         self._connections = _connections(self.limits)
         self._transport = keystone.Session(
             session=self._connections,
-            verify=settings.PEER_CA_FILE or True,
+            verify=trust.verify,
             redirect=False,
             # Else it names the program that it runs in, whatever that is.
             app_name="dcapi",
             additional_headers=dict(EVERY_REQUEST),
         )
-        self._logins = LoginKeeper(address, self._transport)
+        self._logins = LoginKeeper(address, self._transport, trust)
 
     def send(self, request: PeerRequest, before_request: Callable[[], None]) -> requests.Response:
         """Send one request, logging in when needed; returns the answer of a success, raises PeerError."""
@@ -98,7 +102,7 @@ class PeerSession:
 
     def call(self, request: PeerRequest, login: Login | None = None) -> Call:
         """How to speak of a request in messages, without its secrets."""
-        secrets = self._logins.secrets() + ([login.token] if login else [])
+        secrets = self._logins.secrets() + request.secrets + ([login.token] if login else [])
         return Call(self.address.name, request.method, request.path, secrets)
 
 
@@ -113,10 +117,15 @@ def _connections(limits: Limits) -> requests.Session:
 
 
 class Sessions:
-    """The sessions that are kept, by system peer; one whose address changed is replaced."""
+    """The sessions that are kept, by system peer; one whose address changed is replaced.
+
+    Raises SettingsError when the settings of who is trusted cannot be used.
+    """
 
     def __init__(self, settings: Settings, keep: int = KEPT_SESSIONS) -> None:
         self._settings = settings
+        self._trust = Trust.of(settings)
+        self._trust.begin()
         self._keep = keep
         self._lock = threading.Lock()
         self._sessions: OrderedDict[int, PeerSession] = OrderedDict()
@@ -127,7 +136,7 @@ class Sessions:
             kept = self._sessions.get(address.id)
             dropped = [kept] if kept is not None and kept.address != address else []
             if kept is None or dropped:
-                self._sessions[address.id] = PeerSession(address, self._settings)
+                self._sessions[address.id] = PeerSession(address, self._settings, self._trust)
             self._sessions.move_to_end(address.id)
             while len(self._sessions) > self._keep:
                 dropped.append(self._sessions.popitem(last=False)[1])

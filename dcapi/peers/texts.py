@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Iterable
@@ -20,7 +21,8 @@ MESSAGE_KEYS = ("description", "message", "faultstring", "error_message", "error
 
 # In the HTML error page the message comes last, after the general explanation of the code.
 PAGE_MESSAGE = re.compile(r"<br\s*/?>\s*<br\s*/?>(.*?)(?:</body>|$)", re.DOTALL | re.IGNORECASE)
-HIDDEN_ELEMENTS = re.compile(r"<(script|style|head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+# One that is not closed ends with the page or its head: so each of them is looked through only once.
+HIDDEN_ELEMENTS = re.compile(r"<(script|style|head)\b.*?(?:</\1>|(?=<body\b)|\Z)", re.DOTALL | re.IGNORECASE)
 TAG = re.compile(r"<[^<>]*>")
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -38,7 +40,7 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _hide(text: str, secrets: Iterable[str]) -> str:
-    """A text without its secrets, also where they are escaped; the longest first: one may hold another."""
+    """A text without its secrets, also escaped or encoded; the longest first: one may hold another."""
     forms = {form for secret in secrets for form in _forms(secret)}
     for form in sorted(filter(None, forms), key=len, reverse=True):
         text = text.replace(form, HIDDEN)
@@ -47,7 +49,8 @@ def _hide(text: str, secrets: Iterable[str]) -> str:
 
 def _forms(secret: str) -> tuple[str, ...]:
     in_json = orjson.dumps(secret).decode() if secret.isprintable() else ""
-    return secret, html.escape(secret), quote(secret, safe="", errors="replace"), in_json[1:-1]
+    in_base64 = base64.b64encode(secret.encode("utf-8", "replace")).decode()
+    return secret, html.escape(secret), quote(secret, safe="", errors="replace"), in_json[1:-1], in_base64
 
 
 def _message_of(text: str) -> str:

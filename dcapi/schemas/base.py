@@ -34,6 +34,9 @@ class RequestSchema(Schema):
 class PatchSchema(RequestSchema):
     """Values of a request that changes something: what is not given stays as it is."""
 
+    # Whether a request that gives nothing at all asks for something.
+    may_be_empty = False
+
     def not_given(self, field: Checked, value: Any) -> bool:
         return super().not_given(field, value) or (value == "" and not field.keeps_empty)
 
@@ -48,7 +51,7 @@ def load(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = schema.load(data)
     except ValidationError as error:
         raise BadRequest(_first_text(schema, error.normalized_messages())) from error
-    if isinstance(schema, PatchSchema) and not values:
+    if isinstance(schema, PatchSchema) and not values and not schema.may_be_empty:
         raise BadRequest("nothing to update")
     return values
 

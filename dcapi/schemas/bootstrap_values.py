@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcapi.errors import BadRequest
+from dcapi.models.secret_values import is_masked
 from dcapi.services import subcloud_networks
 from dcapi.services.subcloud_networks import (
     ADDRESS_KEYS,
@@ -19,7 +20,7 @@ from dcapi.services.subcloud_networks import (
 Values = dict[str, Any]
 
 SYSTEM_MODES = ("simplex", "duplex", "duplex-direct")
-ADMIN_PASSWORD = "admin_password"
+ADMIN_PASSWORD = "admin_password"  # noqa: S105 (a name, no password)
 
 # Keys of the values that a form may hold as texts of their own; those win over the file.
 FORM_KEYS = ("system_mode", "name", *SUBNET_KEYS, *ADDRESS_KEYS)
@@ -49,9 +50,11 @@ def check_changed(values: Values) -> None:
 
 
 def kept_form(values: Values, *, from_peer: bool) -> Values:
-    """The values as they are kept: ``admin_password`` in base64, which is how other sites send it already."""
+    """The values as they are kept: ``admin_password`` in base64, which is how other sites send it already.
+
+    A mask stays one: it stands for what is stored."""
     password = values.get(ADMIN_PASSWORD)
-    if password is None or from_peer:
+    if password is None or from_peer or is_masked(password):
         return values
     if not isinstance(password, str):
         raise BadRequest(f"{ADMIN_PASSWORD} invalid: must be a text (put it into quotes)")

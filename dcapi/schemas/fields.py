@@ -30,6 +30,11 @@ NOT_IN_NAMES = frozenset(".*+?|()[]{}^$/")
 # Labels of RFC 1123, joined by dots.
 SUBCLOUD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 UUID_FORM = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+# RFC 3986, with a host that is a name or an address, and no user, query or fragment.
+HTTP_URL_FORM = (
+    r"[hH][tT][tT][pP][sS]?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?"
+    r"(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+)
 BOOLEAN_WORDS = {"true": True, "false": False}
 
 
@@ -91,15 +96,13 @@ def uuid_text(text: str) -> str | None:
 
 def is_http_url(text: str) -> bool:
     """Whether a text is an http or https URL with a host, without user, query or fragment."""
-    if not is_clean(text) or any(character.isspace() for character in text):
+    if not re.fullmatch(HTTP_URL_FORM, text):
         return False
     try:
-        url = urlsplit(text)
-        _ = url.port  # raises for one that is no number
+        _ = urlsplit(text).port  # raises for one that is too high, and for brackets around no address
     except ValueError:
         return False
-    plain = url.username is None and url.password is None and not url.query and not url.fragment
-    return url.scheme in {"http", "https"} and bool(url.hostname) and plain
+    return True
 
 
 class Checked(fields.Field[Any]):
@@ -140,6 +143,13 @@ class Checked(fields.Field[Any]):
 
     def wrong(self) -> ValidationError:
         return ValidationError(self.text)
+
+
+class Given(Checked):
+    """A value that only has to be there."""
+
+    def checked(self, value: Any) -> Any:
+        return value
 
 
 class WholeNumber(Checked):

@@ -16,8 +16,8 @@ from dcapi.schemas.fields import Checked, PlainText, WholeNumber, whole_number
 
 Values = dict[str, Any]
 
-PASSWORD_KEY = "bmc_password"
-PASSWORD_REQUIRED = "subcloud bmc_password required"
+PASSWORD_KEY = "bmc_password"  # noqa: S105 (a name, no password)
+PASSWORD_REQUIRED = "subcloud bmc_password required"  # noqa: S105 (a name, no password)
 PERSISTENT_SIZE_MIN = 30000
 LARGEST = 2**31 - 1
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dcapi.models.states import Administrative, Migration
 from dcapi.schemas.base import PatchSchema, RequestSchema
-from dcapi.schemas.fields import Choice, Name, Uuid, WholeNumber
+from dcapi.schemas.fields import Base64Text, Choice, Given, Name, Uuid, WholeNumber
 
 # What a subcloud's PATCH says for "no group".
 NO_GROUP = "none"
@@ -68,3 +68,33 @@ class PeerGroupPatch(PatchSchema):
     system_leader_id = _leader_id()
     system_leader_name = _leader_name()
     migration_status = MigrationStatus("Invalid migration_status")
+
+
+def _given(name: str) -> Given:
+    return Given(f"{name} required", required=True, keeps_null=name == "migration_status")
+
+
+class PeerGroupAudit(RequestSchema):
+    """What a peer tells of its copy when it asks for an audit.
+
+    Who asks must be a UUID. The rest has to be there and is no more than a hint: what is true is read from
+    that peer.
+    """
+
+    peer_uuid = Uuid("Invalid peer_uuid", required=True, missing_text="peer_uuid required")
+    peer_group_name = _given("peer_group_name")
+    group_priority = _given("group_priority")
+    group_state = _given("group_state")
+    system_leader_id = _given("system_leader_id")
+    system_leader_name = _given("system_leader_name")
+    migration_status = _given("migration_status")
+
+
+class PeerGroupMigration(RequestSchema):
+    """What a migration takes: the password of the subclouds' system administrator."""
+
+    sysadmin_password = Base64Text(
+        "Failed to decode subcloud sysadmin_password, verify the password is base64 encoded",
+        required=True,
+        missing_text="Unable to migrate the subcloud peer group: sysadmin_password is required.",
+    )

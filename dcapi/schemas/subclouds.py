@@ -30,7 +30,7 @@ from dcapi.schemas.fields import (
     is_subcloud_name,
 )
 from dcapi.schemas.yaml_values import load_yaml
-from dcapi.services.subcloud_requests import NewSubcloud, SubcloudChange
+from dcapi.services.subcloud_requests import NewSubcloud, Prestaging, Redeployment, SubcloudChange
 
 Values = dict[str, Any]
 
@@ -42,7 +42,8 @@ NOTHING_WORDS = frozenset({"null", "None"})
 # Texts that the empty string empties, and that mean what they say.
 EMPTIED = frozenset({"description", "location"})
 
-NAME_INVALID = "name invalid: must be lower case letters, digits and hyphens, in segments joined by dots"
+NAME_RULE = "must be lower case letters, digits and hyphens, in segments joined by dots"
+NAME_INVALID = f"name invalid: {NAME_RULE}"
 NAME_OF_DIGITS = "name must contain alphabetic characters"
 RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 REGION_OF_DIGITS = re.compile(r"[0-9]{32}")
@@ -85,6 +86,16 @@ class Release(Checked):
         if not isinstance(value, str) or not RELEASE.fullmatch(value):
             raise ValidationError(self.text)
         return value
+
+
+class ForceOption(Boolean):
+    """Whether to go on all the same; the error says what was sent instead."""
+
+    def checked(self, value: Any) -> bool:
+        try:
+            return super().checked(value)
+        except ValidationError as error:
+            raise ValidationError(f"{self.text}: {value}"[:200]) from error
 
 
 class NewSubcloudSchema(RequestSchema):
@@ -134,7 +145,8 @@ class SubcloudChangeSchema(PatchSchema):
     install_values = FileOrText("Invalid install_values")
     bmc_password = Base64Text(_not_base64("bmc_password"))
     migrate = Boolean("Invalid migrate value")
-    name = PlainText("Invalid name", shortest=1)
+    name: Checked = SubcloudName(f"Invalid name: {NAME_RULE}, and not of digits alone")
+    sysadmin_password = Base64Text(_not_base64("sysadmin_password"))
     management_subnet = PlainText("Invalid management_subnet")
     management_gateway_ip = PlainText("Invalid management_gateway_ip")
     management_start_ip = PlainText("Invalid management_start_ip")
@@ -145,6 +157,34 @@ class PeerSubcloudChangeSchema(SubcloudChangeSchema):
     """The fields of a change by another site."""
 
     release = Release("Invalid release")
+    # Sent along by other sites, which mean no new name by it.
+    name: Checked = PlainText("Invalid name", shortest=1)
+
+
+class RedeploymentSchema(PatchSchema):
+    """The fields of a redeployment; its documents are read beside them, and all may be those stored."""
+
+    may_be_empty = True
+
+    bootstrap_address = IpAddress("bootstrap_address invalid: Invalid address - not a valid IP address")
+    bootstrap_values = FileOrText("Invalid bootstrap_values")
+    install_values = FileOrText("Invalid install_values")
+    deploy_config = FileOrText("Invalid deploy_config")
+    release = Release("Invalid release")
+    sysadmin_password = Base64Text(_not_base64("sysadmin_password"))
+    bmc_password = Base64Text(_not_base64("bmc_password"))
+
+
+class PrestagingSchema(RequestSchema):
+    """The fields of a prestaging."""
+
+    sysadmin_password = Base64Text(
+        _not_base64("sysadmin_password"), required=True, missing_text="sysadmin_password is required."
+    )
+    release = Release("Invalid release")
+    force = ForceOption("Invalid value for force option")
+    for_install = Boolean("Invalid for_install value")
+    for_sw_deploy = Boolean("Invalid for_sw_deploy value")
 
 
 class EndpointStatusSchema(RequestSchema):
@@ -168,7 +208,7 @@ def new_subcloud(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limi
     _check_kind(fields, parts)
     checked = not (from_peer and fields.get("secondary", False))
     return NewSubcloud(
-        **{key: fields[key] for key in fields if key not in {"migrate", "bmc_password"}},
+        **{key: fields[key] for key in fields if key != "bmc_password"},
         bootstrap_values=bootstrap_values.kept_form(values, from_peer=from_peer),
         install_values=documents.install_values(fields.get("bmc_password"), checked=checked),
         deploy_config=documents.text("deploy_config"),
@@ -208,8 +248,8 @@ def _check_kind(fields: Values, parts: Mapping[str, str | bytes]) -> None:
         if parts.get("deploy_config"):
             raise BadRequest("A secondary subcloud cannot be created with deploy_config")
         return
-    if fields.get("migrate"):
-        raise BadRequest("Not supported yet")
+    if fields.get("migrate") and parts.get("deploy_config"):
+        raise BadRequest("A subcloud that is migrated is configured already: it takes no deploy_config")
     if not fields.get("sysadmin_password"):
         raise BadRequest("subcloud sysadmin_password required")
 
@@ -228,13 +268,43 @@ def subcloud_change(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_l
         bootstrap_values.check_changed(values)
         values = bootstrap_values.kept_form(values, from_peer=from_peer)
     install = documents.install_values(fields.get("bmc_password"), checked=not from_peer)
-    verbs = (NETWORK_FIELDS & fields.keys()) | ({"migrate"} if fields.get("migrate") else set())
-    dropped = NETWORK_FIELDS | {"migrate", "bootstrap_values", "install_values"}
+    network = {key: fields[key] for key in NETWORK_FIELDS if key in fields} or None
+    dropped = NETWORK_FIELDS | _meaningless(fields, network) | {"bootstrap_values", "install_values"}
     kept = {key: value for key, value in fields.items() if key not in dropped}
-    change = SubcloudChange(**kept, bootstrap_values=values, install_values=install, verbs=frozenset(verbs))
+    change = SubcloudChange(**kept, bootstrap_values=values, install_values=install, network=network)
     if not change.given():
         raise BadRequest("nothing to update")
     return change
+
+
+def _meaningless(fields: Values, network: Values | None) -> set[str]:
+    """Parts that ask for nothing: a migration that is declined, a password that nothing needs."""
+    return {
+        *(["migrate"] if fields.get("migrate") is False else []),
+        *(["sysadmin_password"] if network is None else []),
+    }
+
+
+def redeployment(parts: Mapping[str, str | bytes], *, yaml_limit: int) -> Redeployment:
+    """Read the parts of a redeployment; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
+    fields = load(RedeploymentSchema(), parts)
+    documents = _Documents(fields, limit=yaml_limit)
+    values = documents.mapping("bootstrap_values")
+    if values is not None:
+        bootstrap_values.check_changed(values)
+        values = bootstrap_values.kept_form(values, from_peer=False)
+    dropped = {"bootstrap_values", "install_values", "deploy_config"}
+    return Redeployment(
+        **{key: value for key, value in fields.items() if key not in dropped},
+        bootstrap_values=values,
+        install_values=documents.install_values(fields.get("bmc_password"), checked=True),
+        deploy_config=documents.text("deploy_config"),
+    )
+
+
+def prestaging(body: Mapping[str, Any]) -> Prestaging:
+    """Read the body of a prestaging; raises BadRequest."""
+    return Prestaging(**load(PrestagingSchema(), body))
 
 
 def _one_spelling(parts: Mapping[str, str | bytes]) -> dict[str, str | bytes]:

@@ -29,6 +29,8 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Line breaks and tabs belong into certificates and scripts; other controls nowhere.
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
+QUOTED = re.compile("'.*'|\".*\"", re.DOTALL)
+
 _TAG = "tag:yaml.org,2002:"
 # What YAML knows and JSON does not.
 REFUSED_TAGS = {
@@ -58,7 +60,7 @@ def load_yaml(
     text = _decoded(source, what, max_length)
     try:
         _check_size(yaml.parse(text, Loader=_SafeLoader), limit=2 * max_length)
-        value = yaml.load(text, Loader=_ValuesLoader)
+        value = yaml.load(text, Loader=_ValuesLoader)  # noqa: S506 (a safe loader with less in it)
     except yaml.MarkedYAMLError as error:
         raise BadRequest(f"Invalid {what}: {_described(error)}") from error
     except yaml.YAMLError as error:
@@ -81,7 +83,9 @@ def _decoded(source: bytes | str, what: str, max_length: int) -> str:
 def _described(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return f"{error.problem or error.context or 'not YAML'}{where}"
+    problem = error.problem or error.context or "not YAML"
+    # Ours name a key at most. Those of the library may quote the document, which holds secrets.
+    return f"{problem if isinstance(error, Unfit) else QUOTED.sub('…', problem)}{where}"
 
 
 def _check_size(events: Iterable[yaml.Event], limit: int) -> None:
@@ -186,7 +190,7 @@ class _ValuesLoader(_SafeLoader):
         self.construct_scalar(node)
 
     def refuse(self, node: yaml.Node) -> None:
-        kind = REFUSED_TAGS.get(node.tag.removeprefix(_TAG), f"a value of the type {node.tag[:60]}")
+        kind = REFUSED_TAGS.get(node.tag.removeprefix(_TAG), "a value with a tag")
         raise Unfit(f"holds {kind}", node)
 
 
@@ -216,7 +220,7 @@ def _checked_text(text: str, node: yaml.Node) -> str:
 def _converted(read: Any, node: yaml.Node) -> Any:
     try:
         return read(node)
-    except (ValueError, KeyError, OverflowError) as error:
+    except (ValueError, LookupError, OverflowError) as error:
         raise Unfit("a value that does not fit its type", node) from error
 
 

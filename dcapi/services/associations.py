@@ -18,6 +18,7 @@ from dcapi.parts import Parts
 from dcapi.services.answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
 from dcapi.services.association_lookup import BEING_DELETED, NOT_FOUND, hold_patiently, lock
 from dcapi.services.association_priority import change_priority
+from dcapi.services.peer_groups import check_not_migrating
 from dcapi.services.saving import TOO_MANY_CALLS, flush
 from dcapi.sync import changes, deletion, status, turns
 from dcapi.sync.deletion import CleaningFailed
@@ -84,6 +85,7 @@ def create_association(session: Session, parts: Parts, values: Mapping[str, Any]
     if group.is_primary == (priority is None):
         raise BadRequest(PRIORITY_RULE)
     _check_new(session, values)
+    check_not_migrating(group)
     kind = AssociationType.PRIMARY if group.is_primary else AssociationType.NON_PRIMARY
     association = PeerGroupAssociation(
         group=group, peer=peer, peer_group_priority=priority, association_type=kind
@@ -134,6 +136,7 @@ def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
     if association.group.system_leader_id != parts.site.uuid:
         parts.monitor_bell.ring()
         raise BadRequest(SYNC_OF_FOLLOWER)
+    check_not_migrating(association.group)
     association.sync_asked += 1
     status.move(association, Event.SYNC_ASKED)
     return _commit(session, parts, association)
@@ -156,6 +159,7 @@ def update_association(
         raise BadRequest(PRIORITY_OF_NON_PRIMARY)
     if association.peer_group_priority == values["peer_group_priority"]:
         return ASSOCIATION.of(association)
+    check_not_migrating(association.group)
     group_id = association.peer_group_id
     session.rollback()  # no transaction stays open while the peer is called
     return change_priority(parts, association_id, group_id, values["peer_group_priority"])
@@ -183,6 +187,7 @@ def delete_association(session: Session, parts: Parts, association_id: int, *, f
     association = changes.lock_association(session, association_id)
     if association is None:
         raise NotFound(NOT_FOUND)
+    check_not_migrating(association.group)
     if force or not association.is_primary:
         left = (
             f"The copies at peer {association.peer.peer_name} stay there." if association.is_primary else None

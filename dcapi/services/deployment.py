@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Deployer, Done, Failed, Phase, Running, StepState, Target
 from dcapi.jobs.hold import Hold, take_hold
 from dcapi.models import Operation, Subcloud
 from dcapi.models.engine import read_only
-from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, Availability, Deploy
+from dcapi.models.locks import locked
+from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Availability, Deploy
 from dcapi.models.types import SecretUnreadable
 from dcapi.parts import Parts
 from dcapi.services.subcloud_requests import NewSubcloud
@@ -73,6 +74,21 @@ STAGES = (
         Deploy.CONFIG_FAILED,
         lambda target: target.deploy_config is not None,
     ),
+    # For a subcloud that is created with ``migrate``: it runs already, and nothing else is done to it.
+    Stage(
+        Phase.REHOME,
+        Deploy.PRE_REHOME,
+        Deploy.REHOMING,
+        Deploy.COMPLETE,
+        Deploy.REHOME_FAILED,
+        lambda _target: False,
+    ),
+)
+
+# A subcloud that is rehomed for its peer group's sake is taken further by the migration.
+IS_DEPLOYING = or_(
+    Subcloud.deploy_status.in_(DEPLOYING_STATES),
+    and_(Subcloud.deploy_status.in_(REHOMING_STATES), Subcloud.rehome_step.is_(None)),
 )
 
 
@@ -118,7 +134,7 @@ def due(session: Session, now: float) -> list[int]:
     query = (
         select(Subcloud.id)
         .where(
-            Subcloud.deploy_status.in_(DEPLOYING_STATES),
+            IS_DEPLOYING,
             or_(Subcloud.deploy_due_at.is_(None), Subcloud.deploy_due_at <= now),
         )
         .order_by(Subcloud.deploy_due_at, Subcloud.id)
@@ -156,8 +172,8 @@ def step(parts: Parts, subcloud_id: int) -> None:
 def _advance(parts: Parts, hold: Hold, subcloud_id: int) -> float | None:
     """Make one step; returns the seconds to the next one, None when there is none."""
     with parts.unit_of_work() as session:
-        row = read_only(session).get(Subcloud, subcloud_id)
-        if row is None or row.deploy_status not in DEPLOYING_STATES:
+        row = read_only(session).scalar(select(Subcloud).where(Subcloud.id == subcloud_id, IS_DEPLOYING))
+        if row is None:
             return None
         now = time.time()
         if row.deploy_due_at is not None and row.deploy_due_at > now:
@@ -236,9 +252,7 @@ def _apply(parts: Parts, hold: Hold, subcloud_id: int, seen: Deploy, move: Move)
     """Write a move, if the lease is still ours and the row is as it was seen."""
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        row = session.scalar(
-            select(Subcloud).where(Subcloud.id == subcloud_id).with_for_update(key_share=True)
-        )
+        row = session.scalar(locked(select(Subcloud).where(Subcloud.id == subcloud_id, IS_DEPLOYING)))
         if row is None or row.deploy_status != seen:
             return None
         row.deploy_status = move.status
@@ -246,9 +260,21 @@ def _apply(parts: Parts, hold: Hold, subcloud_id: int, seen: Deploy, move: Move)
         row.deploy_due_at = None if move.seconds is None else time.time() + move.seconds
         if move.seconds is None:
             _end(session, row)
+        else:
+            _keep(session, parts, subcloud_id, move.seconds)
         session.commit()
     logger.info("subcloud %d: %s after %s", subcloud_id, move.status.value, seen.value)
     return move.seconds
+
+
+def _keep(session: Session, parts: Parts, subcloud_id: int, seconds: float) -> None:
+    """What the deployment needs is not forgotten for as long as somebody is at it."""
+    expires_at = time.time() + seconds + parts.settings.OPERATION_SECRET_TTL
+    session.execute(
+        update(Operation)
+        .where(Operation.kind == KIND, Operation.subject_id == subcloud_id)
+        .values(expires_at=expires_at)
+    )
 
 
 def _end(session: Session, row: Subcloud) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -15,15 +16,16 @@ from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
 from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.locks import locked
-from dcapi.models.states import AssociationType, Migration
+from dcapi.models.states import REHOMING_STATES, AssociationType, Deploy, Management, Migration
 from dcapi.parts import Parts
 from dcapi.services.answers import PEER_GROUP, Answer
 from dcapi.services.saving import TOO_MANY_CALLS, flush
 from dcapi.services.subcloud_answers import group_subclouds
-from dcapi.sync import attributes
+from dcapi.sync import attributes, migrate_rows
 from dcapi.sync.attendance import hold_association_by
 from dcapi.sync.attributes import Reply
 from dcapi.sync.changes import association_changed, hint, lock_associations
+from dcapi.sync.migrate_steps import PREPARING
 from dcapi.sync.snapshot import Target, target_of
 
 logger = logging.getLogger(__name__)
@@ -58,9 +60,9 @@ def show_group(session: Session, reference: int | str) -> Answer:
     return PEER_GROUP.of(find_group(session, reference))
 
 
-def list_subclouds(session: Session, reference: int | str) -> list[Answer]:
-    """The members of a group, with their secrets: another site compares them. Raises NotFound."""
-    return group_subclouds(session, find_group(session, reference).id)
+def list_subclouds(session: Session, reference: int | str, *, with_secrets: bool) -> list[Answer]:
+    """The members of a group; with their secrets for another site, which compares them. Raises NotFound."""
+    return group_subclouds(session, find_group(session, reference).id, with_secrets=with_secrets)
 
 
 def find_group(session: Session, reference: int | str, *, lock: bool = False) -> SubcloudPeerGroup:
@@ -92,8 +94,9 @@ def delete_group(session: Session, reference: int | str) -> None:
     group_id = find_group(session, reference).id
     # Before their group, like everybody who changes a member: else both would wait for each other.
     members = select(Subcloud.id).where(Subcloud.peer_group_id == group_id).order_by(Subcloud.id)
-    session.execute(members.with_for_update(key_share=True))
+    session.execute(locked(members))
     group = find_group(session, group_id, lock=True)
+    check_not_migrating(group)
     if _associations(session, group.id):
         raise BadRequest("Cannot delete a peer group which is associated with a system peer.")
     session.execute(update(Subcloud).where(Subcloud.peer_group_id == group.id).values(peer_group_id=None))
@@ -113,10 +116,11 @@ def update_group(
     Raises BadRequest for what may not be changed, Conflict for a taken name or while another change is being
     sent, Forbidden when no peer took the values: then nothing changed here.
     """
+    asked = _take_claim(session, reference, values) if from_peer and "migration_status" in values else []
     group = find_group(session, reference, lock=True)
     changes = _real_changes(group, values)
     if not changes:
-        return PEER_GROUP.of(group)
+        return _commit(session, parts, group, asked)
     check = _check_peer_update if from_peer else _check_operator_update
     check(session, group, changes)
     shared = {SHARED_ATTRIBUTES[name]: value for name, value in changes.items() if name in SHARED_ATTRIBUTES}
@@ -125,18 +129,42 @@ def update_group(
         # A deletion that comes to nothing leaves a peer that does not have the change.
         for association in associations:
             association_changed(association)
-        return _update_here(session, group, changes)
+        return _update_here(session, parts, group, changes, asked)
     return _update_with_peers(session, parts, group, changes, shared)
 
 
-def _update_here(session: Session, group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> Answer:
+def _take_claim(session: Session, reference: int | str, values: Mapping[str, Any]) -> list[int]:
+    """Another site says how far its migration is; returns the associations to be read for it."""
+    group_id = find_group(session, reference).id
+    wanted = values["migration_status"]
+    return migrate_rows.take_claim(session, group_id, None if wanted == Migration.NONE else wanted)
+
+
+def check_not_migrating(group: SubcloudPeerGroup) -> None:
+    """Raises Conflict while this site migrates a group: then nobody changes anything else about it."""
+    if group.migrating_here:
+        raise Conflict(migrate_rows.MIGRATING_HERE)
+
+
+def _commit(session: Session, parts: Parts, group: SubcloudPeerGroup, asked: Sequence[int]) -> Answer:
+    answer = PEER_GROUP.of(group)
+    session.commit()
+    hint(parts, asked)
+    return answer
+
+
+def _update_here(
+    session: Session,
+    parts: Parts,
+    group: SubcloudPeerGroup,
+    changes: Mapping[str, Any],
+    asked: Sequence[int],
+) -> Answer:
     group_id = group.id
     _check_name(session, changes, but=group_id)
     _apply(group, changes)
     flush(session, lambda: _check_name(session, changes, but=group_id))
-    answer = PEER_GROUP.of(group)
-    session.commit()
-    return answer
+    return _commit(session, parts, group, asked)
 
 
 def _real_changes(group: SubcloudPeerGroup, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,11 +178,13 @@ def _real_changes(group: SubcloudPeerGroup, values: Mapping[str, Any]) -> dict[s
 def _check_peer_update(_session: Session, group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> None:
     if group.is_primary and set(changes) - {"migration_status"}:
         raise BadRequest("Cannot update a primary peer group from another site.")
+    check_not_migrating(group)
 
 
 def _check_operator_update(session: Session, group: SubcloudPeerGroup, changes: Mapping[str, Any]) -> None:
     if not group.is_primary:
         raise BadRequest("Cannot update a peer group from a non-primary site.")
+    check_not_migrating(group)
     fixed = [name.replace("_", "-") for name in FIXED_BY_ASSOCIATIONS if name in changes]
     if fixed and _associations(session, group.id):
         raise BadRequest(
@@ -277,25 +307,37 @@ def _is_missed(association_id: int, reply: Reply | None, applied: bool, undistur
 
 
 def group_status(session: Session, reference: int | str) -> dict[str, Any]:
-    """Counts of a group's subclouds by where they stand."""
+    """Counts of a group's subclouds by where they stand; a member is counted in at most one of the first."""
     group = find_group(session, reference)
     rows = session.execute(
-        select(Subcloud.deploy_status, Subcloud.management_state).where(Subcloud.peer_group_id == group.id)
+        select(Subcloud.deploy_status, Subcloud.rehome_step, Subcloud.management_state).where(
+            Subcloud.peer_group_id == group.id
+        )
     ).all()
+    counted = Counter(_place(row.deploy_status, row.rehome_step) for row in rows)
+    managed = Counter(row.management_state for row in rows)
     return {
         "peer_group_id": group.id,
         "peer_group_name": group.peer_group_name,
         "total_subclouds": len(rows),
-        **{name: sum(row.deploy_status in states for row in rows) for name, states in COUNTED_STATES.items()},
-        "managed": sum(row.management_state == "managed" for row in rows),
-        "unmanaged": sum(row.management_state == "unmanaged" for row in rows),
+        **{name: counted[name] for name in COUNTED_STATES},
+        "managed": managed[Management.MANAGED],
+        "unmanaged": managed[Management.UNMANAGED],
     }
 
 
 # Count of the status answer → the deploy statuses that it counts.
 COUNTED_STATES = {
-    "complete": ("complete",),
-    "waiting_for_migrate": ("secondary",),
-    "rehoming": ("rehoming",),
-    "rehome_failed": ("rehome-failed", "rehome-prep-failed"),
+    "complete": frozenset({Deploy.COMPLETE}),
+    "waiting_for_migrate": frozenset({Deploy.SECONDARY}),
+    "rehoming": REHOMING_STATES,
+    "rehome_failed": frozenset({Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED}),
 }
+PLACES = {str(status): name for name, statuses in COUNTED_STATES.items() for status in statuses}
+
+
+def _place(deploy_status: str, rehome_step: str | None) -> str | None:
+    """The count that a member is part of; one that failed earlier and is tried again waits like others."""
+    if rehome_step in PREPARING:
+        return "waiting_for_migrate"
+    return PLACES.get(deploy_status)

@@ -1,7 +1,8 @@
 """Subclouds in the form of the wire. Lists are built from column tuples: a thousand rows make no objects, and
 their statements name columns of the tables, because those of classes take the way through the ORM's loader.
 
-The secrets of a row are in a column of their own, which the big list does not even read.
+The secrets of a row are in a column of their own, which the big list does not even read: in the texts that it
+shows masks stand in their places.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ SECRET_TEXTS: tuple[SecretJSON, ...] = (rehome_data, data_install)
 
 
 def subcloud_answer(row: Subcloud, *, with_secrets: bool = False) -> Answer:
-    """SUBCLOUD for one row; with secrets the passwords stand in ``rehome_data`` and ``data_install``."""
+    """SUBCLOUD for one row; without ``with_secrets`` the passwords in its texts are masked."""
     answer: Answer = {key: getattr(row, attribute) for key, attribute in ATTRIBUTES}
     return _with_secrets(answer, row.secrets) if with_secrets else answer
 
@@ -91,7 +92,7 @@ def detail_answer(session: Session, row: Subcloud, *, with_secrets: bool = False
 
 
 def list_subclouds(session: Session) -> list[Answer]:
-    """All subclouds with their endpoint statuses and what these have in common; without secrets."""
+    """All subclouds with their endpoint statuses and what these have in common; passwords are masked."""
     endpoints = _endpoints_by_subcloud(session)
     answers = []
     for row in session.execute(select(*COLUMNS).order_by(TABLE.id)).all():
@@ -102,13 +103,13 @@ def list_subclouds(session: Session) -> list[Answer]:
     return answers
 
 
-def group_subclouds(session: Session, peer_group_id: int, *, with_secrets: bool = True) -> list[Answer]:
-    """The members of a peer group, without endpoint statuses."""
+def group_subclouds(session: Session, peer_group_id: int, *, with_secrets: bool) -> list[Answer]:
+    """The members of a peer group, without endpoint statuses; their passwords are masked or not."""
     return _plain_list(session, Subcloud.peer_group_id == peer_group_id, with_secrets=with_secrets)
 
 
 def subclouds_of_subcloud_group(session: Session, group_id: int) -> list[Answer]:
-    """The subclouds of a subcloud group, without endpoint statuses and secrets."""
+    """The subclouds of a subcloud group, without endpoint statuses; passwords are masked."""
     return _plain_list(session, Subcloud.group_id == group_id, with_secrets=False)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, NotFound
 from dcapi.models import Subcloud, SubcloudGroup
+from dcapi.models.locks import locked
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
 from dcapi.services.answers import SUBCLOUD_GROUP, Answer
 from dcapi.services.saving import flush
@@ -80,7 +81,7 @@ def find_group(session: Session, reference: int | str, *, lock: bool = False) ->
     """The row of a subcloud group, by id or name; raises NotFound. ``lock`` keeps other writers off it."""
     column = SubcloudGroup.id if isinstance(reference, int) else SubcloudGroup.name
     query = select(SubcloudGroup).where(column == reference)
-    group = session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
+    group = session.scalars(locked(query) if lock else query).one_or_none()
     if group is None:
         raise NotFound(NOT_FOUND)
     return group

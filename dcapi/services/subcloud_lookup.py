@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from dcapi.errors import BadRequest, NotFound
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudGroup, SubcloudPeerGroup, SystemPeer
 from dcapi.models.locks import locked
+from dcapi.models.states import Migration
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
 from dcapi.parts import Site
 from dcapi.sync.members import Caller, GroupFacts
@@ -33,9 +34,7 @@ def find_to_delete(session: Session, reference: Reference, caller: Caller) -> Su
     if caller is Caller.PEER:
         by_name = Subcloud.name == reference
         query = select(Subcloud).where(or_(by_name, Subcloud.region_name == reference))
-        row = session.scalars(
-            query.order_by(by_name.desc()).limit(1).with_for_update(key_share=True)
-        ).one_or_none()
+        row = session.scalars(locked(query.order_by(by_name.desc()).limit(1))).one_or_none()
         if row is None:
             raise NotFound(NOT_FOUND)
         return row
@@ -55,7 +54,7 @@ def _named(reference: Reference, caller: Caller) -> ColumnElement[bool]:
 
 def _one(session: Session, condition: ColumnElement[bool], *, lock: bool) -> Subcloud:
     query = select(Subcloud).where(condition)
-    row = session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
+    row = session.scalars(locked(query) if lock else query).one_or_none()
     if row is None:
         raise NotFound(NOT_FOUND)
     return row
@@ -71,7 +70,7 @@ def subcloud_group_id(session: Session, reference: str | None) -> int:
     condition = (
         SubcloudGroup.id == _as_id(reference) if _is_id(reference) else SubcloudGroup.name == reference
     )
-    named = select(SubcloudGroup.id).where(condition).with_for_update(read=True, key_share=True)
+    named = locked(select(SubcloudGroup.id).where(condition), shared=True)
     group_id = session.scalar(named)
     if group_id is None:
         raise BadRequest(UNKNOWN_GROUP)
@@ -105,7 +104,12 @@ def _as_id(reference: str) -> int:
 
 # Put together once, because that takes longer than running it, and every change of a member runs it.
 LOCKED_GROUPS = locked(
-    select(SubcloudPeerGroup.id, SubcloudPeerGroup.group_priority, SubcloudPeerGroup.system_leader_id)
+    select(
+        SubcloudPeerGroup.id,
+        SubcloudPeerGroup.group_priority,
+        SubcloudPeerGroup.system_leader_id,
+        SubcloudPeerGroup.migration_status,
+    )
     .where(SubcloudPeerGroup.id.in_(bindparam("group_ids", expanding=True)))
     .order_by(SubcloudPeerGroup.id)
 )
@@ -120,10 +124,13 @@ def group_facts(session: Session, site: Site, group_ids: set[int]) -> dict[int, 
             id=group_id,
             priority=priority,
             led_here=leader == site.uuid,
+            is_migrating=migration_status == Migration.MIGRATING,
             # No rule asks for the peers of a group that is at home here.
             peer_states=_peer_states(session, group_id) if priority > 0 else frozenset(),
         )
-        for group_id, priority, leader in session.execute(LOCKED_GROUPS, {"group_ids": list(group_ids)})
+        for group_id, priority, leader, migration_status in session.execute(
+            LOCKED_GROUPS, {"group_ids": list(group_ids)}
+        )
     }
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from dcapi.deploy.port import Target
 from dcapi.errors import BadRequest, Unprocessable
 from dcapi.models import Subcloud, SubcloudEndpoint
 from dcapi.models.states import ENDPOINT_TYPES, Availability, Deploy, EndpointSync, Management
 from dcapi.parts import Parts
-
-# Its status is told by the certificate audit of the subcloud, whoever manages it.
-SELF_REPORTED = "dc-cert"
+from dcapi.sync.endpoints import forget_endpoint_statuses, take_endpoint_statuses
+from dcapi.sync.endpoints import target_of as target_of  # what a deletion is told, too
 
 DEPLOYED_STATES = frozenset({Deploy.COMPLETE, Deploy.REHOME_PENDING})
 
@@ -28,6 +24,27 @@ def set_management_state(session: Session, parts: Parts, row: Subcloud, wanted: 
     else:
         row.management_state = Management.UNMANAGED
         forget_endpoint_statuses(session, row.id)
+
+
+def await_rehoming(row: Subcloud) -> None:
+    """Mark a locked subcloud as one that another site is to take over; raises BadRequest."""
+    if row.management_state == Management.MANAGED:
+        raise BadRequest(f"Subcloud {row.name} is managed: migrate takes one that is, or is being, unmanaged")
+    if row.deploy_status != Deploy.COMPLETE:
+        raise BadRequest(
+            f"Subcloud {row.name} is {row.deploy_status}: migrate takes one whose deploy status is "
+            f"{Deploy.COMPLETE}"
+        )
+    row.deploy_status = Deploy.REHOME_PENDING
+
+
+def cede(session: Session, row: Subcloud) -> None:
+    """Let a locked subcloud go to the site that migrates its group; again does nothing."""
+    if row.management_state == Management.MANAGED:
+        row.management_state = Management.UNMANAGED
+        forget_endpoint_statuses(session, row.id)
+    if row.deploy_status == Deploy.COMPLETE:
+        row.deploy_status = Deploy.REHOME_PENDING
 
 
 def _manage(session: Session, parts: Parts, row: Subcloud, *, force: bool) -> None:
@@ -58,24 +75,6 @@ def new_endpoints(subcloud_id: int) -> list[SubcloudEndpoint]:
     ]
 
 
-def take_endpoint_statuses(session: Session, parts: Parts, row: Subcloud) -> None:
-    """Enter what the deployer says of the endpoints of a managed subcloud that is online."""
-    _write_endpoints(session, row.id, parts.deployer.endpoint_statuses(target_of(row)))
-
-
-def forget_endpoint_statuses(session: Session, subcloud_id: int) -> None:
-    """Nobody looks after the endpoints any more."""
-    unknown = dict.fromkeys(ENDPOINT_TYPES, EndpointSync.UNKNOWN.value)
-    del unknown[SELF_REPORTED]
-    _write_endpoints(session, subcloud_id, unknown)
-
-
-def _write_endpoints(session: Session, subcloud_id: int, statuses: Mapping[str, str]) -> None:
-    rows = session.scalars(select(SubcloudEndpoint).where(SubcloudEndpoint.subcloud_id == subcloud_id))
-    for row in rows:
-        row.sync_status = statuses.get(row.endpoint_type, row.sync_status)
-
-
 def set_endpoint_status(session: Session, row: Subcloud, endpoint: str, status: str) -> None:
     """Enter what a subcloud itself told of one of its endpoints."""
     session.execute(
@@ -100,13 +99,3 @@ def simulate_availability(session: Session, parts: Parts, row: Subcloud, availab
         take_endpoint_statuses(session, parts, row)
     else:
         forget_endpoint_statuses(session, row.id)
-
-
-def target_of(row: Subcloud) -> Target:
-    """A subcloud as its deployer knows it, without the values of a deployment."""
-    return Target(
-        subcloud_id=row.id,
-        name=row.name,
-        region_name=row.region_name,
-        software_version=row.software_version,
-    )

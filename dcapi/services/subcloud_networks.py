@@ -105,6 +105,22 @@ def check_networks(values: Mapping[str, Any], others: Iterable[str]) -> None:
     _check_oam(values, [*taken, *own])
 
 
+def check_pool(values: Mapping[str, Any], prefix: str, others: Iterable[str]) -> None:
+    """Judge the subnet, range and gateway whose keys begin with ``prefix``, beside the other subnets.
+
+    Raises BadRequest that names the field.
+    """
+    own = [values[key] for key in SUBNET_KEYS if _is_there(values, key) and not key.startswith(prefix)]
+    spans = (_span_of_text(text) for text in (*others, *own))
+    _checked_pool(values, prefix, [span for span in spans if span is not None])
+
+
+def canonical(field: str, text: str) -> str:
+    """A subnet or an address as it is shown; raises BadRequest that names the field."""
+    value = {field: text}
+    return str(subnet_of(value, field) if field.endswith("subnet") else address_of(value, field))
+
+
 def shown_network(values: Mapping[str, Any]) -> ShownNetwork:
     """What the ``management-*`` fields show: the admin network where there is one."""
     prefix = "admin" if uses_admin_network(values) else "management"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -26,6 +27,8 @@ class NewSubcloud:
     deploy_config: str | None = field(default=None, repr=False)
     sysadmin_password: str | None = field(default=None, repr=False)
     secondary: bool = False
+    # It runs already, under another site, and is brought over here.
+    migrate: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,35 @@ class SubcloudChange:
     bmc_password: str | None = field(default=None, repr=False)
     release: str | None = None
     name: str | None = None
-    # Other parts of the request that ask for a verb of its own: network reconfiguration, migration.
-    verbs: frozenset[str] = frozenset()
+    migrate: bool | None = None
+    # Fields of a network reconfiguration that were given, in the spelling of the request.
+    network: Mapping[str, str] | None = None
+    sysadmin_password: str | None = field(default=None, repr=False)
 
     def given(self) -> frozenset[str]:
         """Names of the fields that the request carries."""
-        names = {item.name for item in fields(self) if getattr(self, item.name) is not None}
-        return frozenset(names - {"verbs"}) | self.verbs
+        return frozenset(item.name for item in fields(self) if getattr(self, item.name) is not None)
+
+
+@dataclass(frozen=True)
+class Redeployment:
+    """What a subcloud is deployed with again; None: with what is stored."""
+
+    bootstrap_values: Values | None = field(default=None, repr=False)
+    bootstrap_address: str | None = None
+    install_values: Values | None = field(default=None, repr=False)
+    bmc_password: str | None = field(default=None, repr=False)
+    deploy_config: str | None = field(default=None, repr=False)
+    release: str | None = None
+    sysadmin_password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Prestaging:
+    """What a prestaging is asked to do."""
+
+    sysadmin_password: str = field(repr=False)
+    release: str | None = None
+    force: bool = False
+    for_install: bool = False
+    for_sw_deploy: bool = False

@@ -7,7 +7,14 @@ from typing import Any
 
 from dcapi.errors import BadRequest
 from dcapi.models import Subcloud
-from dcapi.models.secret_values import data_install, deploy_values, is_secret_key, rehome_data
+from dcapi.models.secret_values import (
+    MaskedSecret,
+    data_install,
+    deploy_values,
+    is_secret_key,
+    rehome_data,
+    unmasked,
+)
 from dcapi.services.subcloud_requests import NewSubcloud, SubcloudChange, Values
 from dcapi.sync.copy import canonical
 from dcapi.sync.member import ADDRESS_KEY
@@ -16,8 +23,9 @@ from dcapi.sync.member import ADDRESS_KEY
 NEVER_STORED = frozenset({"sysadmin_password", "ansible_ssh_pass", "ansible_become_pass"})
 
 SAVED_PAYLOAD = "saved_payload"
-BMC_PASSWORD = "bmc_password"
+BMC_PASSWORD = "bmc_password"  # noqa: S105 (a name, no password)
 
+MASKED = "is masked, and no value is stored that the mask could stand for: the value itself is needed"
 BOTH_NEEDED = (
     "The subcloud has no stored bootstrap values: both bootstrap_values and bootstrap_address are needed."
 )
@@ -32,13 +40,25 @@ def saved_payload(values: Mapping[str, Any], name: str, address: str | None) -> 
 
 
 def write_new(row: Subcloud, new: NewSubcloud) -> None:
-    """Put the values of a new subcloud into its row."""
-    payload = saved_payload(new.bootstrap_values, new.name, new.bootstrap_address)
+    """Put the values of a new subcloud into its row; raises BadRequest for masks in place of secrets."""
+    values = with_secrets("bootstrap_values", new.bootstrap_values, None)
+    payload = saved_payload(values, new.name, new.bootstrap_address)
     if new.secondary:
         rehome_data.write(row, {SAVED_PAYLOAD: payload})
     else:
         deploy_values.write(row, {SAVED_PAYLOAD: payload})
-    data_install.write(row, new.install_values)
+    data_install.write(row, with_secrets("install_values", new.install_values, None))
+
+
+def with_secrets(what: str, values: Any, stored: Any) -> Any:
+    """Values of a request with the stored secrets where it has masks; ``what`` names them in errors.
+
+    Raises BadRequest when nothing is stored that a mask could stand for: a mask is never taken for a value.
+    """
+    try:
+        return unmasked(values, stored)
+    except MaskedSecret as error:
+        raise BadRequest(f"Invalid {what}: {error.key!r} {MASKED}") from error
 
 
 def write_change(row: Subcloud, change: SubcloudChange) -> bool:
@@ -67,7 +87,8 @@ def _complete_payload(row: Subcloud, saved: Values | None, change: SubcloudChang
     A subcloud that was deployed from here has no rehome data yet: what it was deployed with stands in for it.
     """
     stored = saved or (deploy_values.read(row) or {}).get(SAVED_PAYLOAD) or {}
-    values = change.bootstrap_values or {key: stored[key] for key in stored if key != ADDRESS_KEY}
+    given = with_secrets("bootstrap_values", change.bootstrap_values, stored)
+    values = given or {key: stored[key] for key in stored if key != ADDRESS_KEY}
     address = change.bootstrap_address or stored.get(ADDRESS_KEY)
     if not values or address is None:
         raise BadRequest(BOTH_NEEDED)
@@ -78,7 +99,8 @@ def _write_install(row: Subcloud, change: SubcloudChange) -> bool:
     if change.install_values is None and change.bmc_password is None:
         return False
     before = data_install.read(row)
-    values = change.install_values if change.install_values is not None else before
+    given = with_secrets("install_values", change.install_values, before)
+    values = given if given is not None else before
     if values is None:
         raise BadRequest(NO_INSTALL_VALUES)
     wanted = values if change.bmc_password is None else {**values, BMC_PASSWORD: change.bmc_password}

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import orjson
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, or_, select, true
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Gone
 from dcapi.models import PeerGroupAssociation, SiteRecord, Subcloud
-from dcapi.models.states import DEPLOYING_STATES, Deploy
+from dcapi.models.locks import locked
+from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES, Deploy
 from dcapi.parts import Parts
-from dcapi.services import deployment, subcloud_management, subcloud_networks, subcloud_values
+from dcapi.services import (
+    deployment,
+    network_reconfiguration,
+    prestaging,
+    redeployment,
+    subcloud_management,
+    subcloud_networks,
+    subcloud_renaming,
+    subcloud_values,
+    undeployment,
+)
 from dcapi.services.saving import flush
 from dcapi.services.subcloud_answers import (
     Answer,
@@ -35,7 +46,7 @@ from dcapi.services.subcloud_lookup import (
     peer_group_named,
     subcloud_group_id,
 )
-from dcapi.services.subcloud_requests import NewSubcloud, SubcloudChange
+from dcapi.services.subcloud_requests import NewSubcloud, Redeployment, SubcloudChange
 from dcapi.sync import changes, members
 from dcapi.sync.members import Caller, GroupFacts, Situation
 
@@ -45,6 +56,7 @@ __all__ = [
     "delete",
     "has_outcome",
     "list_subclouds",
+    "redeploy",
     "refuse_verb",
     "reread",
     "show",
@@ -54,13 +66,15 @@ __all__ = [
     "update_endpoint_status",
 ]
 
-NOT_SUPPORTED_YET = "Not supported yet"
 # Verb → the call that took its place.
 GONE_VERBS = {
     "restore": "PATCH /v1.0/subcloud-backup/restore",
     "reconfigure": "PATCH /v1.0/phased-subcloud-deploy/{subcloud}/configure",
     "reinstall": "PATCH /v1.0/subclouds/{subcloud}/redeploy",
 }
+
+# What a redeployment asks for, as the rules for members see it.
+REDEPLOYED = frozenset({"redeploy"})
 
 # Attributes that a change sets as they are; each of them is something that a secondary gets.
 PLAIN_FIELDS = ("description", "location")
@@ -82,10 +96,9 @@ def create(session: Session, parts: Parts, new: NewSubcloud) -> Answer:
     Raises BadRequest for networks that do not fit and Conflict for a name or region name that is taken.
     """
     group_id = subcloud_group_id(session, new.group)
-    # Of two new subclouds that want one subnet, the second has to see the first.
-    session.execute(select(SiteRecord.id).with_for_update(key_share=True))
+    taken = _taken_subnets(session)
     _check_free(session, new)
-    subcloud_networks.check_networks(new.bootstrap_values, _taken_subnets(session))
+    subcloud_networks.check_networks(new.bootstrap_values, taken)
     row = _new_row(parts, new, group_id)
     session.add(row)
     flush(session, lambda: _check_free(session, new))
@@ -109,7 +122,7 @@ def reread(session: Session, subcloud_id: int) -> Answer | None:
 def has_outcome(session: Session, subcloud_id: int) -> bool:
     """Whether the deployment of a subcloud has come to its end, or the subcloud is gone."""
     status = session.scalar(select(Subcloud.deploy_status).where(Subcloud.id == subcloud_id))
-    return status not in DEPLOYING_STATES
+    return status not in DEPLOYING_STATES | REHOMING_STATES
 
 
 def _new_row(parts: Parts, new: NewSubcloud, group_id: int) -> Subcloud:
@@ -119,7 +132,7 @@ def _new_row(parts: Parts, new: NewSubcloud, group_id: int) -> Subcloud:
         description=new.description,
         location=new.location,
         software_version=new.release or parts.settings.SOFTWARE_VERSION,
-        deploy_status=Deploy.SECONDARY if new.secondary else Deploy.PRE_DEPLOY,
+        deploy_status=_first_status(new),
         deploy_due_at=None if new.secondary else time.time(),
         region_name=new.region_name or uuid.uuid4().hex,
         management_subnet=network.subnet,
@@ -137,6 +150,12 @@ def _new_row(parts: Parts, new: NewSubcloud, group_id: int) -> Subcloud:
     return row
 
 
+def _first_status(new: NewSubcloud) -> Deploy:
+    if new.secondary:
+        return Deploy.SECONDARY
+    return Deploy.PRE_REHOME if new.migrate else Deploy.PRE_DEPLOY
+
+
 def _controller_gateway(values: subcloud_values.Values) -> str:
     return str(subcloud_networks.address_of(values, subcloud_networks.CONTROLLER_GATEWAY))
 
@@ -151,15 +170,18 @@ def _check_free(session: Session, new: NewSubcloud) -> None:
         raise Conflict(f"Subcloud with region_name={new.region_name} already exists")
 
 
-def _taken_subnets(session: Session) -> list[str]:
-    """Management and admin subnets of all subclouds.
+def _taken_subnets(session: Session, but: Subcloud | None = None) -> list[str]:
+    """Management and admin subnets of all subclouds, or of all but one; no other request adds one meanwhile.
 
     A row shows one of the two; only where there is an admin network the other is in the stored values.
     """
-    subnets = list(session.scalars(select(Subcloud.management_subnet)))
+    # Of two subclouds that want one subnet, the second has to see the first.
+    session.execute(locked(select(SiteRecord.id)))
+    others = true() if but is None else Subcloud.id != but.id
+    subnets = list(session.scalars(select(Subcloud.management_subnet).where(others)))
     marked = '%"admin_subnet"%'
     query = select(Subcloud.rehome_data, Subcloud.deploy_values).where(
-        or_(Subcloud.rehome_data.like(marked), Subcloud.deploy_values.like(marked))
+        others, or_(Subcloud.rehome_data.like(marked), Subcloud.deploy_values.like(marked))
     )
     for texts in session.execute(query):
         for text in filter(None, texts):
@@ -185,17 +207,16 @@ def update(
     possible now.
     """
     row = find(session, reference, caller, lock=True)
-    _refuse_verbs(row, change, caller)
     group_id = row.group_id if change.group is None else subcloud_group_id(session, change.group)
     groups = _groups(session, parts, row, change)
-    situation = _situation(row, caller, groups, change.given())
+    situation = _situation(row, caller, groups, change)
     members.check_update(situation)
+    if change.network is not None:
+        return network_reconfiguration.begin(session, parts, row, change, _taken_subnets(session, but=row))
     moved = _move(row, groups) if situation.moves else set()
-    if _write_values(row, change, group_id, caller) and groups.current is not None:
+    if _write_values(session, row, change, group_id, caller) and groups.current is not None:
         moved.add(groups.current.id)
-    if change.management_state is not None:
-        force = bool(change.force)
-        subcloud_management.set_management_state(session, parts, row, change.management_state, force=force)
+    _write_state(session, parts, row, change, situation)
     return _commit_change(session, parts, row, situation, moved)
 
 
@@ -235,11 +256,31 @@ def _message_at_secondary(associations: list[PeerGroupAssociation]) -> str | Non
     )
 
 
-def _refuse_verbs(row: Subcloud, change: SubcloudChange, caller: Caller) -> None:
-    # Another site sends the name along in an update, and means no rename by it.
-    renames = change.name is not None and not (caller is Caller.PEER and change.name == row.name)
-    if renames or change.verbs:
-        raise BadRequest(NOT_SUPPORTED_YET)
+def redeploy(session: Session, parts: Parts, reference: Reference, wanted: Redeployment) -> Answer:
+    """Deploy a subcloud again; raises NotFound, BadRequest, and Conflict while something else goes on."""
+    row = find(session, reference, Caller.OPERATOR, lock=True)
+    groups = _groups(session, parts, row, SubcloudChange())
+    situation = replace(_situation(row, Caller.OPERATOR, groups, SubcloudChange()), given=REDEPLOYED)
+    members.check_update(situation)
+    changed = redeployment.redeploy(session, parts, row, wanted, _taken_subnets(session, but=row))
+    moved = {groups.current.id} if changed and groups.current is not None else set()
+    answer = _commit_change(session, parts, row, situation, moved)
+    deployment.hint(parts, answer["id"])
+    return answer
+
+
+def _write_state(
+    session: Session, parts: Parts, row: Subcloud, change: SubcloudChange, situation: Situation
+) -> None:
+    """Manage or unmanage a subcloud, let it be rehomed elsewhere, or both in this order."""
+    if situation.is_ceded:
+        subcloud_management.cede(session, row)
+        return
+    if change.management_state is not None:
+        force = bool(change.force)
+        subcloud_management.set_management_state(session, parts, row, change.management_state, force=force)
+    if change.migrate:
+        subcloud_management.await_rehoming(row)
 
 
 def _groups(session: Session, parts: Parts, row: Subcloud, change: SubcloudChange) -> Groups:
@@ -253,16 +294,18 @@ def _groups(session: Session, parts: Parts, row: Subcloud, change: SubcloudChang
     )
 
 
-def _situation(row: Subcloud, caller: Caller, groups: Groups, given: frozenset[str]) -> Situation:
+def _situation(row: Subcloud, caller: Caller, groups: Groups, change: SubcloudChange) -> Situation:
     return Situation(
         caller=caller,
         management_state=row.management_state,
         availability_status=row.availability_status,
         deploy_status=row.deploy_status,
         has_rehome_data=row.rehome_data is not None,
+        is_rehoming=row.rehome_step is not None or row.deploy_status in REHOMING_STATES,
         group=groups.current,
         target=groups.target,
-        given=given,
+        given=change.given(),
+        wanted_state=change.management_state,
     )
 
 
@@ -271,7 +314,9 @@ def _move(row: Subcloud, groups: Groups) -> set[int]:
     return {group.id for group in (groups.current, groups.target) if group is not None}
 
 
-def _write_values(row: Subcloud, change: SubcloudChange, group_id: int, caller: Caller) -> bool:
+def _write_values(
+    session: Session, row: Subcloud, change: SubcloudChange, group_id: int, caller: Caller
+) -> bool:
     """Put the given values into the row; returns whether one differs that is a change for secondaries."""
     changed = subcloud_values.write_change(row, change)
     for name in PLAIN_FIELDS:
@@ -281,6 +326,10 @@ def _write_values(row: Subcloud, change: SubcloudChange, group_id: int, caller: 
             changed = True
     if group_id != row.group_id:
         row.group_id = group_id
+        changed = True
+    # Another site sends the name along in an update, and means no rename by it.
+    if change.name is not None and not (caller is Caller.PEER and change.name == row.name):
+        subcloud_renaming.rename(session, row, change.name)
         changed = True
     if caller is Caller.PEER:
         changed = _write_peer_values(row, change) or changed
@@ -302,16 +351,27 @@ def delete(session: Session, parts: Parts, reference: Reference, caller: Caller)
     """Delete a subcloud; raises NotFound, BadRequest and Unprocessable."""
     row = find_to_delete(session, reference, caller)
     groups = _groups(session, parts, row, SubcloudChange())
-    members.check_deletion(_situation(row, caller, groups, frozenset()))
+    members.check_deletion(_situation(row, caller, groups, SubcloudChange()))
     target = subcloud_management.target_of(row)
-    deployment.forget(session, row.id)
+    forget_work(session, row.id)
+    is_torn_down = undeployment.leave(session, parts, row)
     session.delete(row)
     session.flush()
     concerned = changes.group_changed(session, {groups.current.id}) if groups.current else []
     ids = [association.id for association in concerned]
     session.commit()
-    parts.deployer.delete(target)
+    if is_torn_down:
+        undeployment.hint(parts, target.subcloud_id)
+    else:
+        parts.deployer.delete(target)
     changes.hint(parts, ids)
+
+
+def forget_work(session: Session, subcloud_id: int) -> None:
+    """Delete what was to be done with a subcloud that goes; the caller commits."""
+    deployment.forget(session, subcloud_id)
+    network_reconfiguration.WORK.forget(session, subcloud_id)
+    prestaging.WORK.forget(session, subcloud_id)
 
 
 def update_endpoint_status(session: Session, reference: Reference, endpoint: str, status: str) -> None:
@@ -322,17 +382,16 @@ def update_endpoint_status(session: Session, reference: Reference, endpoint: str
 
 
 def refuse_verb(session: Session, reference: Reference, verb: str) -> NoReturn:
-    """Answer a verb that is gone, or not there yet; raises NotFound first, then Gone or BadRequest."""
+    """Answer a verb that is gone; raises NotFound first, then Gone."""
     find(session, reference, Caller.OPERATOR)
-    if verb in GONE_VERBS:
-        raise Gone(f"The call {verb} is no longer offered. Please use {GONE_VERBS[verb]}")
-    raise BadRequest(NOT_SUPPORTED_YET)
+    raise Gone(f"The call {verb} is no longer offered. Please use {GONE_VERBS[verb]}")
 
 
 def simulate(session: Session, parts: Parts, name: str, availability: str) -> None:
-    """Take a simulated subcloud off the air or put it on; raises NotFound and BadRequest."""
-    if parts.settings.DEPLOYER != "simulated":
-        raise BadRequest(f"The deployer of this site is {parts.settings.DEPLOYER}: its subclouds are real")
+    """Note that a subcloud is off the air or on it, which no deployer finds out by itself.
+
+    Raises NotFound, and BadRequest for one that is not deployed.
+    """
     row = find_by_name(session, name)
     subcloud_management.simulate_availability(session, parts, row, availability)
     session.commit()

@@ -11,6 +11,7 @@ from dcapi.errors import BadRequest, Conflict, NotFound
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
 from dcapi.models.locks import locked
 from dcapi.parts import Parts
+from dcapi.peers.trust import Trust
 from dcapi.services.answers import PEER, PEER_GROUP, Answer
 from dcapi.services.saving import flush
 from dcapi.sync import changes
@@ -110,6 +111,10 @@ def _check_new_values(session: Session, parts: Parts, values: dict[str, Any], bu
     """What makes a system peer unique; ``but`` is the peer that may keep its values."""
     if values.get("peer_uuid") == parts.site.uuid:
         raise BadRequest(OWN_UUID)
+    if "manager_endpoint" in values:
+        wrong = Trust.of(parts.settings).objection(values["manager_endpoint"])
+        if wrong:
+            raise BadRequest(f"Invalid peer manager_endpoint: {wrong}")
     for column, text in ((SystemPeer.peer_uuid, UUID_TAKEN), (SystemPeer.peer_name, NAME_TAKEN)):
         value = values.get(column.key)
         if value is not None and _is_there(session, column == value, SystemPeer.id != but):

@@ -11,7 +11,8 @@ from dcapi.jobs.hold import Hold, LeaseLost, take_hold
 from dcapi.models import PeerGroupAssociation
 from dcapi.models.states import SyncStatus
 from dcapi.parts import Parts
-from dcapi.sync import run, telling
+from dcapi.sync import audit, run, telling
+from dcapi.sync.audit import Progress
 from dcapi.sync.changes import lock_association
 from dcapi.sync.deletion import resume_deletion
 from dcapi.sync.run import RunStopped
@@ -43,7 +44,7 @@ def hold_association_by(parts: Parts, association_id: int, deadline: float) -> H
 
 
 def attend(parts: Parts, association_id: int) -> None:
-    """Do what the rows say is undone about an association: its deletion, a sync, a status to be told.
+    """Do what the rows say is undone about an association: a deletion, a sync, an audit, a status to tell.
 
     Does nothing when another thread or process is at it: that one looks again before it lets go.
     """
@@ -82,16 +83,28 @@ def _next_task(parts: Parts, hold: Hold, association_id: int) -> Task | None:
 
 
 def undone(association: PeerGroupAssociation) -> Task | None:
-    """The most urgent thing that is undone about an association, None when all is done."""
-    if not association.is_primary:
-        return None
-    if association.deleting:
+    """The most urgent thing that is undone about an association, None when all is done.
+
+    A run comes before an audit: it gives way where it has to, and asks for one.
+    """
+    if association.is_primary and association.deleting:
         return resume_deletion
-    if association.sync_status == SyncStatus.SYNCING:
+    if association.is_primary and association.sync_status == SyncStatus.SYNCING:
         return _sync
+    if audit.is_due(association):
+        return run_audit
     if is_untold(association):
         return telling.tell
     return None
+
+
+def run_audit(parts: Parts, hold: Hold, association_id: int) -> bool:
+    """Carry out an audit that is due; returns whether more may be done now."""
+    progress = audit.audit(parts, hold, association_id)
+    if progress is Progress.WAITING:
+        # What stays due must not keep the peer from hearing a status.
+        telling.tell(parts, hold, association_id)
+    return progress in {Progress.DONE, Progress.AGAIN}
 
 
 def _sync(parts: Parts, hold: Hold, association_id: int) -> bool:

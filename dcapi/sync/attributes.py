@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold, take_hold
+from dcapi.log import carrying_ids
 from dcapi.models import Operation, PeerGroupAssociation
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
@@ -50,10 +52,11 @@ def offer(parts: Parts, hold: Hold, targets: Iterable[Target], values: dict[str,
     Raises LeaseLost. A peer that another site leads, that has no copy or that does not answer took nothing.
     """
     with ThreadPoolExecutor(parts.settings.PEER_MEMBER_THREADS, "attributes") as pool:
-        return list(pool.map(lambda target: _offer_one(parts, hold, target, values), targets))
+        offer_one = carrying_ids(partial(_offer_one, parts, hold, values))
+        return list(pool.map(offer_one, targets))
 
 
-def _offer_one(parts: Parts, hold: Hold, target: Target, values: dict[str, Any]) -> Reply:
+def _offer_one(parts: Parts, hold: Hold, values: dict[str, Any], target: Target) -> Reply:
     try:
         send_attributes(parts, hold, target, values)
     except PeerError as error:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation
+from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType
 from dcapi.parts import Parts
 from dcapi.sync import status
@@ -20,19 +21,9 @@ TELL_DELAY = 0.05
 
 
 def _locking(*conditions: ColumnElement[bool]) -> Select[PeerGroupAssociation]:
-    """A statement that locks associations in the order of their ids, so that no two wait for each other.
-
-    As everywhere, on PostgreSQL with FOR NO KEY UPDATE (``key_share``): keys never change here, and the
-    stronger lock would stop the foreign key checks of rows that refer to the locked ones, which come in any
-    order.
-    """
-    return (
-        select(PeerGroupAssociation)
-        .where(*conditions)
-        .order_by(PeerGroupAssociation.id)
-        .with_for_update(of=PeerGroupAssociation, key_share=True)
-        .execution_options(populate_existing=True)
-    )
+    """A statement that locks associations in the order of their ids, so that no two wait for each other."""
+    query = select(PeerGroupAssociation).where(*conditions).order_by(PeerGroupAssociation.id)
+    return locked(query, of=PeerGroupAssociation).execution_options(populate_existing=True)
 
 
 # Put together once: that takes as long as running them, and every change of a member runs the first one.

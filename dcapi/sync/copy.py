@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from dcapi.models.secret_values import is_secret_key
+from dcapi.models.secret_values import is_masked, is_secret
+from dcapi.models.states import Management
 from dcapi.sync.member import ADDRESS_KEY, Member
 
-ADMIN_PASSWORD_KEY = "admin_password"
-# A peer that masks shows these instead of a secret; whether it changed is for the digest to tell.
-MASK_CHARACTERS = frozenset("*")
+ADMIN_PASSWORD_KEY = "admin_password"  # noqa: S105 (a name, no password)
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,10 @@ class RemoteSubcloud:
     description: str
     location: str
     release: str
-    saved_payload: dict[str, Any]
-    install_values: dict[str, Any] | None
+    saved_payload: dict[str, Any] = field(repr=False)
+    install_values: dict[str, Any] | None = field(repr=False)
+    management_state: str = Management.UNMANAGED
+    error_description: str = ""
 
 
 def remote_subcloud(answer: dict[str, Any]) -> RemoteSubcloud:
@@ -45,6 +46,8 @@ def remote_subcloud(answer: dict[str, Any]) -> RemoteSubcloud:
         release=str(answer.get("software-version") or ""),
         saved_payload=saved if isinstance(saved, dict) else {},
         install_values=_object(answer.get("data_install")),
+        management_state=str(answer.get("management-state") or Management.UNMANAGED),
+        error_description=str(answer.get("error-description") or ""),
     )
 
 
@@ -72,11 +75,12 @@ def _shows_install(copy: RemoteSubcloud, wanted: dict[str, Any] | None) -> bool:
 
 
 def _holds(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return all(_equal(key, there.get(key), value) for key, value in wanted.items())
+    return all(same_value(key, there.get(key), value) for key, value in wanted.items())
 
 
-def _equal(key: str, there: Any, wanted: Any) -> bool:
-    if is_secret_key(key):
+def same_value(key: str, there: Any, wanted: Any) -> bool:
+    """Whether a peer shows a value under ``key`` as it was sent; its objects may hold more keys."""
+    if is_secret(key, wanted):
         return _equal_secret(key, there, wanted)
     if isinstance(wanted, dict):
         return isinstance(there, dict) and _holds(there, wanted)
@@ -88,11 +92,12 @@ def _equal(key: str, there: Any, wanted: Any) -> bool:
 def _equal_lists(there: list[Any], wanted: list[Any]) -> bool:
     if len(there) != len(wanted):
         return False
-    return all(_equal("", left, right) for left, right in zip(there, wanted, strict=True))
+    return all(same_value("", left, right) for left, right in zip(there, wanted, strict=True))
 
 
 def _equal_secret(key: str, there: Any, wanted: Any) -> bool:
-    if there is None or (isinstance(there, str) and there and set(there) <= MASK_CHARACTERS):
+    # Whether a secret that the peer masks or leaves out has changed is for the digest to tell.
+    if there is None or is_masked(there):
         return True
     if key == ADMIN_PASSWORD_KEY and isinstance(there, str) and isinstance(wanted, str):
         return wanted == there or _encoded(wanted) == there or _decoded(wanted) == there

@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold
+from dcapi.log import carrying_ids
 from dcapi.models import PeerGroupAssociation
 from dcapi.models.states import COPY_STATES
 from dcapi.parts import Parts
@@ -81,10 +82,11 @@ class Cleaner:
             region for region, pushed in self._ledger.items() if not pushed.removed and region not in seen
         ]
         with ThreadPoolExecutor(self._parts.settings.PEER_MEMBER_THREADS, "cleaner") as pool:
-            for found in pool.map(self._find_stray, strays):
+            for found in pool.map(carrying_ids(self._find_stray), strays):
                 names.update({found.region_name: found.name} if found else {})
             # The first error ends it: those that have not begun are not sent any more.
-            for _ in pool.map(lambda name: self._send(delete_copy, self._client, name), names.values()):
+            send = carrying_ids(lambda name: self._send(delete_copy, self._client, name))
+            for _ in pool.map(send, names.values()):
                 pass
 
     def _find_stray(self, region_name: str) -> RemoteSubcloud | None:

@@ -11,16 +11,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold
-from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
+from dcapi.models import Operation, PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
 from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType, PeerAvailability, SyncStatus
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.peers.port import PeerPort
-from dcapi.sync import alarms, attributes, status
+from dcapi.sync import alarms, attributes, heartbeat_audits, status
 from dcapi.sync.attendance import hold_association_by
+from dcapi.sync.audit_requests import ask_for_audits
 from dcapi.sync.changes import association_changed, hint, lock_associations
 from dcapi.sync.copy import remote_subcloud
+from dcapi.sync.heartbeat_audits import Heard
 from dcapi.sync.plan import make_plan
 from dcapi.sync.remote_group import ATTRIBUTES
 from dcapi.sync.snapshot import Target, snapshot_of, target_of
@@ -50,15 +52,18 @@ class Seen:
 def seen_before(session: Session, peer_id: int) -> dict[int, Seen]:
     """The primary associations of a peer whose copies are expected to be equal, by id.
 
-    A group whose attributes are just being changed is left out: its copies are ahead of it.
+    A group whose attributes are just being changed is left out: its copies are ahead of it. So is one that is
+    being migrated, or was: what its copies say is for an audit to judge.
     """
     changing = select(Operation.subject_id).where(Operation.kind == attributes.OPERATION)
+    migrated = select(SubcloudPeerGroup.id).where(SubcloudPeerGroup.migration_status.is_not(None))
     query = select(PeerGroupAssociation).where(
         PeerGroupAssociation.system_peer_id == peer_id,
         PeerGroupAssociation.association_type == AssociationType.PRIMARY,
         PeerGroupAssociation.sync_status == SyncStatus.IN_SYNC,
         PeerGroupAssociation.deleting.is_(False),
         PeerGroupAssociation.peer_group_id.not_in(changing),
+        PeerGroupAssociation.peer_group_id.not_in(migrated),
     )
     return {
         association.id: Seen(target_of(association), association.group.updated_at)
@@ -67,12 +72,18 @@ def seen_before(session: Session, peer_id: int) -> dict[int, Seen]:
 
 
 def note_success(
-    parts: Parts, hold: Hold, client: PeerPort, peer_id: int, groups: Listed, seen: dict[int, Seen]
+    parts: Parts,
+    hold: Hold,
+    client: PeerPort,
+    peer_id: int,
+    groups: Listed,
+    seen: dict[int, Seen],
+    heard: Heard,
 ) -> None:
     """A peer listed its groups: it is available, and its copies are compared with what was seen before.
 
-    Nothing is written when nothing is new. Raises LeaseLost, and PeerError when what has to be asked further
-    of a peer that came back is not answered.
+    ``heard`` is what it said of its migrations until now. Nothing is written when nothing is new. Raises
+    LeaseLost, and PeerError when what has to be asked further of a peer that came back is not answered.
     """
     with parts.unit_of_work() as session:
         peer = session.get(SystemPeer, peer_id)
@@ -87,6 +98,7 @@ def note_success(
     differing = [association_id for association_id, one in seen.items() if _differs(one.target, groups)]
     if differing:
         _note_differing(parts, hold, differing, seen)
+    heartbeat_audits.ask_where_needed(parts, hold, peer_id, groups, heard)
 
 
 def _note_answer(parts: Parts, hold: Hold, peer_id: int) -> None:
@@ -115,7 +127,7 @@ def _primary_associations(session: Session, peer_id: int) -> list[PeerGroupAssoc
 
 
 def _welcome(parts: Parts, hold: Hold, client: PeerPort, peer_id: int) -> None:
-    """A peer answers again: see who it is and what it has, then move the statuses.
+    """A peer answers again: see who it is and what it has, move the statuses, and have its groups audited.
 
     Another system in its place differs in everything, and is for a sync to name.
     """
@@ -128,15 +140,25 @@ def _welcome(parts: Parts, hold: Hold, client: PeerPort, peer_id: int) -> None:
         peer.availability_state = PeerAvailability.AVAILABLE
         peer.heartbeat_failures = 0
         alarms.clear_disconnected(session, peer)
-        associations = _primary_associations(session, peer_id)
+        associations = lock_associations(session, PeerGroupAssociation.system_peer_id == peer_id)
         for association in associations:
-            _move_back(association, compared)
-            # It may have come back from a backup: what it shows is what it showed then.
-            association.told_status = None
+            _meet_again(parts, association, compared)
         ids = [association.id for association in associations]
+        session.flush()
+        ask_for_audits(session, ids)
         logger.warning("peer %s is available", peer.peer_name)
         session.commit()
     hint(parts, ids)
+
+
+def _meet_again(parts: Parts, association: PeerGroupAssociation, compared: Compared) -> None:
+    if association.is_primary:
+        _move_back(association, compared)
+        # It may have come back from a backup: what it shows is what it showed then.
+        association.told_status = None
+    elif association.group.system_leader_id == parts.site.uuid:
+        # The primary has missed what was changed here while it was away.
+        association.audit_to_ask |= association.sync_status != SyncStatus.IN_SYNC
 
 
 def _move_back(association: PeerGroupAssociation, compared: Compared) -> None:

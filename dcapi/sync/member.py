@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dcapi.models import Subcloud
@@ -19,8 +19,8 @@ ADDRESS_KEY = "bootstrap-address"
 class Member:
     """What is sent of one subcloud, and the digest by which a later run sees that it changed."""
 
-    payload: SubcloudPayload
-    digest: str
+    payload: SubcloudPayload = field(repr=False)
+    digest: str = field(repr=False)
 
     @property
     def name(self) -> str:

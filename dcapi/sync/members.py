@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Flag
 
-from dcapi.errors import BadRequest, DcapiError, Unprocessable
+from dcapi.errors import BadRequest, Conflict, DcapiError, Unprocessable
 from dcapi.models.states import COPY_STATES, Availability, Deploy, Management, PeerAvailability
 
 MANAGEMENT_FIELD = "management_state"
+MIGRATE_FIELD = "migrate"
 PEER_GROUP_FIELD = "peer_group"
+# What a site that takes a group over asks of the one that gives it away, for each member.
+CEDING_FIELDS = frozenset({MANAGEMENT_FIELD, MIGRATE_FIELD})
 BOOTSTRAP_FIELDS = frozenset({"bootstrap_values", "bootstrap_address"})
 
 
@@ -35,6 +38,7 @@ class GroupFacts:
     id: int
     priority: int
     led_here: bool
+    is_migrating: bool = False
     peer_states: frozenset[str] = frozenset()
 
     @property
@@ -63,9 +67,13 @@ class Situation:
     availability_status: str
     deploy_status: str
     has_rehome_data: bool = False
+    # This site is taking it over: it is neither the other site's any more nor quite this one's.
+    is_rehoming: bool = False
     group: GroupFacts | None = None
     target: GroupFacts | None = None
     given: frozenset[str] = frozenset()
+    # The management state that the request asks for, if any.
+    wanted_state: str | None = None
 
     @property
     def moves(self) -> bool:
@@ -84,6 +92,17 @@ class Situation:
     def is_copy(self) -> bool:
         """Whether the subcloud belongs to the site that leads its group."""
         return self.management_state != Management.MANAGED and self.deploy_status in COPY_STATES
+
+    @property
+    def is_ceded(self) -> bool:
+        """Whether another site, which migrates the group, asks for nothing but to let the subcloud go."""
+        return (
+            self.caller is Caller.PEER
+            and self.group is not None
+            and self.group.is_migrating
+            and self.given == CEDING_FIELDS
+            and self.wanted_state == Management.UNMANAGED
+        )
 
     @property
     def is_managed(self) -> bool:
@@ -144,6 +163,10 @@ def _check(rules: Iterable[Rule], situation: Situation) -> None:
 
 def _is_no_copy(situation: Situation) -> bool:
     return not situation.is_copy
+
+
+def _is_kept_here(situation: Situation) -> bool:
+    return not (situation.is_copy or situation.is_ceded)
 
 
 def _in_secondary(situation: Situation) -> bool:
@@ -280,12 +303,26 @@ CHANGE_RULES = (
     ),
 )
 
-# Ours: whatever another site believes, what lives here is changed here.
-COPY_RULE = Rule(_is_no_copy, Caller.PEER, "Another site can only update or delete a secondary subcloud.")
+# Ours: whatever another site believes, what lives here is changed here, until that site takes it over.
+NO_COPY = "Another site can only update or delete a secondary subcloud."
 
-UPDATE_RULES = (COPY_RULE, *LEAVING_RULES, *JOINING_RULES, *CHANGE_RULES)
+REHOMING_RULE = Rule(
+    lambda situation: situation.is_rehoming,
+    Caller.ANYONE,
+    "The subcloud is being rehomed to this site: wait until that has come to its end",
+    Conflict,
+)
+
+UPDATE_RULES = (
+    REHOMING_RULE,
+    Rule(_is_kept_here, Caller.PEER, NO_COPY),
+    *LEAVING_RULES,
+    *JOINING_RULES,
+    *CHANGE_RULES,
+)
 
 DELETION_RULES = (
+    REHOMING_RULE,
     Rule(
         lambda situation: situation.is_managed,
         Caller.ANYONE,
@@ -297,7 +334,7 @@ DELETION_RULES = (
         "Cannot delete a subcloud that is online, take it off the air first",
         Unprocessable,
     ),
-    COPY_RULE,
+    Rule(_is_no_copy, Caller.PEER, NO_COPY),
     Rule(
         lambda situation: situation.group is not None,
         Caller.OPERATOR,

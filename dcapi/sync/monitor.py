@@ -7,12 +7,13 @@ import threading
 import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold, LeaseLost, take_hold
+from dcapi.log import new_request_id, request_id
 from dcapi.models import Lease, PeerGroupAssociation, SystemPeer
 from dcapi.models.engine import read_only
 from dcapi.models.states import Administrative
@@ -21,6 +22,7 @@ from dcapi.peers.address import PeerAddress
 from dcapi.peers.errors import PeerError
 from dcapi.peers.exchange import within
 from dcapi.sync import alarms, heartbeat
+from dcapi.sync.heartbeat_audits import Heard
 from dcapi.sync.snapshot import address_of
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ class Turn:
     hold: Hold
     due: float
     beat: Future[bool] | None = None
+    # What the peer said of its migrations, and was audited for.
+    heard: Heard = field(default_factory=dict)
 
     @property
     def is_under_way(self) -> bool:
@@ -106,7 +110,13 @@ class Monitor:
             except Exception:
                 logger.exception("the watches could not be read, the next look tries again")
                 pause = LONGEST_LOOK
-            self._bell.wait(pause)
+            if self._bell.wait(pause):
+                self._forget_heard()
+
+    def _forget_heard(self) -> None:
+        """Somebody has news: at the next heartbeat every group is looked at as if for the first time."""
+        for turn in self._turns.values():
+            turn.heard.clear()
 
     def look(self) -> float:
         """Take the turns that are free and begin the heartbeats that are due.
@@ -116,24 +126,23 @@ class Monitor:
         with self._parts.unit_of_work() as session:
             watches = read_watches(read_only(session))
             taken = _taken(session, watches)
-            unwatched = alarms.unwatched_entities(session, (it.address.uuid for it in watches.values()))
-        self._clear(unwatched)
-        over = {peer_id for peer_id, turn in self._turns.items() if turn.is_over}
-        self._drop(over | (set(self._turns) - set(watches)))
+            over = alarms.untrue_alarms(session, (it.address.uuid for it in watches.values()))
+        self._clear(over)
+        ended = {peer_id for peer_id, turn in self._turns.items() if turn.is_over}
+        self._drop(ended | (set(self._turns) - set(watches)))
         for peer_id in set(watches) - set(self._turns) - taken:
             self._take_turn(peer_id, watches[peer_id])
         for peer_id, turn in self._turns.items():
             if turn.due <= time.monotonic() and not turn.is_under_way:
                 turn.due = time.monotonic() + watches[peer_id].interval
-                turn.beat = self._pool.submit(self._beat, peer_id, watches[peer_id], turn.hold)
+                turn.beat = self._pool.submit(self._beat, peer_id, watches[peer_id], turn)
         return min([LONGEST_LOOK, *(watch.interval / LOOKS_PER_INTERVAL for watch in watches.values())])
 
-    def _clear(self, entities: list[str]) -> None:
-        """Nobody finds out any more whether these peers are back, so nobody is alarmed that they are away."""
-        if entities:
+    def _clear(self, over: list[tuple[str, str]]) -> None:
+        if over:
             with self._parts.unit_of_work() as session:
-                for entity in entities:
-                    alarms.clear_alarm(session, alarms.PEER_DISCONNECTED, entity)
+                for alarm_id, entity in over:
+                    alarms.clear_alarm(session, alarm_id, entity)
                 session.commit()
 
     def _drop(self, peer_ids: set[int]) -> None:
@@ -148,10 +157,11 @@ class Monitor:
             # The first heartbeat is due at once.
             self._turns[peer_id] = Turn(hold, due=time.monotonic())
 
-    def _beat(self, peer_id: int, watch: Watch, hold: Hold) -> bool:
+    def _beat(self, peer_id: int, watch: Watch, turn: Turn) -> bool:
         """One heartbeat; returns whether this process still watches the peer afterwards."""
+        request_id.set(new_request_id())
         try:
-            beat(self._parts, hold, peer_id, watch)
+            beat(self._parts, turn.hold, peer_id, watch, turn.heard)
         except LeaseLost:
             return False
         # The thread boundary: one heartbeat that goes wrong must not be the last one.
@@ -167,8 +177,11 @@ def _taken(session: Session, watches: dict[int, Watch]) -> set[int]:
     return {names[name] for name in session.scalars(query)}
 
 
-def beat(parts: Parts, hold: Hold, peer_id: int, watch: Watch) -> None:
-    """Ask a peer for its groups, within one interval, and note what that means. Raises LeaseLost."""
+def beat(parts: Parts, hold: Hold, peer_id: int, watch: Watch, heard: Heard | None = None) -> None:
+    """Ask a peer for its groups, within one interval, and note what that means. Raises LeaseLost.
+
+    ``heard`` is what the watcher of the peer keeps from beat to beat.
+    """
     limit = min(watch.interval, parts.settings.PEER_CONNECT_TIMEOUT + parts.settings.PEER_READ_TIMEOUT)
     client = parts.peers.client(watch.address)
     client.before_request = lambda: hold.ensure(client.request_limit)
@@ -177,6 +190,6 @@ def beat(parts: Parts, hold: Hold, peer_id: int, watch: Watch) -> None:
     try:
         with within(limit):
             groups = {int(group["id"]): group for group in client.groups()}
-            heartbeat.note_success(parts, hold, client, peer_id, groups, seen)
+            heartbeat.note_success(parts, hold, client, peer_id, groups, seen, {} if heard is None else heard)
     except PeerError as error:
         heartbeat.note_failure(parts, hold, peer_id, error.message)

@@ -15,7 +15,7 @@ class Pushed:
     """What the ledger knows of one member at one peer."""
 
     name: str
-    digest: str | None
+    digest: str | None = field(repr=False)
     removed: bool = False
 
 

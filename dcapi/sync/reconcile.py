@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
@@ -15,7 +15,7 @@ from dcapi.models.engine import read_only
 from dcapi.models.states import Administrative, AssociationType, PeerAvailability, SyncStatus
 from dcapi.parts import Parts
 from dcapi.sync import attributes
-from dcapi.sync.attendance import undone
+from dcapi.sync.attendance import run_audit, undone
 from dcapi.sync.changes import ATTEND_JOB, hint
 from dcapi.sync.telling import tell
 
@@ -39,24 +39,31 @@ Source = Callable[[Session], Iterable[Due]]
 
 # What can only be true of an association with something undone; most have nothing, and are not even read.
 NOT_QUIET = or_(
-    PeerGroupAssociation.deleting,
-    PeerGroupAssociation.sync_status == SyncStatus.SYNCING,
-    PeerGroupAssociation.told_status.is_(None),
-    PeerGroupAssociation.told_status != PeerGroupAssociation.sync_status,
+    PeerGroupAssociation.audit_to_ask,
+    PeerGroupAssociation.audit_asked != PeerGroupAssociation.audit_served,
+    and_(
+        PeerGroupAssociation.association_type == AssociationType.PRIMARY,
+        or_(
+            PeerGroupAssociation.deleting,
+            PeerGroupAssociation.sync_status == SyncStatus.SYNCING,
+            PeerGroupAssociation.told_status.is_(None),
+            PeerGroupAssociation.told_status != PeerGroupAssociation.sync_status,
+        ),
+    ),
 )
+# What a peer that is known to be away need not be tried for; the heartbeat that finds it back brings it up.
+PATIENT_TASKS = frozenset({tell, run_audit})
 
 
 def associations_undone(session: Session) -> Iterable[Due]:
-    """Associations with a deletion half done, a sync without a run, or a status that the peer was not told.
+    """Associations with a deletion half done, a sync without a run, an audit that is due, or a status that
+    the peer was not told.
 
     One at which somebody works is among them; its lease sends the job away.
     """
-    query = select(PeerGroupAssociation).where(
-        PeerGroupAssociation.association_type == AssociationType.PRIMARY, NOT_QUIET
-    )
-    for association in session.scalars(query):
+    for association in session.scalars(select(PeerGroupAssociation).where(NOT_QUIET)):
         task = undone(association)
-        if task is not None and (task is not tell or _may_be_told(association.peer)):
+        if task is not None and (task not in PATIENT_TASKS or _may_be_told(association.peer)):
             yield Due(ATTEND_JOB, f"association:{association.id}", {"association_id": association.id})
 
 

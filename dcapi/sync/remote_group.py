@@ -52,7 +52,7 @@ def find_own_peer_id(client: PeerPort, site: Site) -> int | None:
 
 def find_group(client: PeerPort, site: Site, target: Target) -> dict[str, Any] | None:
     """The copy there: by the id of last time, else by name; None when there is none."""
-    known = _group_by_id(client, target.remote_group_id)
+    known = group_by_id(client, target.remote_group_id)
     if known is not None and _is_copy(known, target):
         return known
     for group in client.groups():
@@ -76,7 +76,8 @@ def _pairs(association: dict[str, Any], group_id: int, own_peer_id: int | None) 
     return bool(ids == (group_id, own_peer_id))
 
 
-def _group_by_id(client: PeerPort, group_id: int | None) -> dict[str, Any] | None:
+def group_by_id(client: PeerPort, group_id: int | None) -> dict[str, Any] | None:
+    """The group of this id there; None when there is none, or no id is known."""
     if group_id is None:
         return None
     try:
@@ -117,6 +118,8 @@ def find_or_create(client: PeerPort, site: Site, target: Target) -> RemoteGroup:
     """Find both copies at the peer, or create them; raises CannotSync, AnotherLeads and peer errors."""
     if target.group.leader_id != site.uuid:
         raise AnotherLeads(f"The group is led by {target.group.leader_name}.")
+    if target.group.migrating:
+        raise AnotherLeads("The group is being migrated.")
     check_identity(client, target)
     own_peer_id = find_own_peer_id(client, site)
     if own_peer_id is None:
@@ -139,10 +142,11 @@ def find_association(client: PeerPort, target: Target, group_id: int, own_peer_i
     known = _association_by_id(client, target.remote_association_id)
     if known is not None and _pairs(known, group_id, own_peer_id):
         return int(known["id"])
-    return _look_for_association(client, group_id, own_peer_id)
+    return look_for_association(client, group_id, own_peer_id)
 
 
-def _look_for_association(client: PeerPort, group_id: int, own_peer_id: int | None) -> int | None:
+def look_for_association(client: PeerPort, group_id: int, own_peer_id: int | None) -> int | None:
+    """The id of the association of a group there with this site, None when there is none."""
     for association in client.associations():
         if _pairs(association, group_id, own_peer_id):
             return int(association["id"])
@@ -154,7 +158,7 @@ def _create_association(client: PeerPort, group_id: int, own_peer_id: int) -> in
     try:
         return int(client.create_association(group_id, own_peer_id)["id"])
     except PeerError as error:
-        made = _look_for_association(client, group_id, own_peer_id) if error.maybe_sent else None
+        made = look_for_association(client, group_id, own_peer_id) if error.maybe_sent else None
         if made is None:
             raise
         return made

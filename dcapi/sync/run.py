@@ -316,6 +316,9 @@ def _finish(run: Run, ending: Ending) -> None:
             ending = Ending(Event.RUN_GAVE_WAY, "The system peer was changed while the sync was running.")
         else:
             write_ledger(session, association_id, run.pushed)
+            if ending.event is Event.RUN_GAVE_WAY:
+                # What the peer did is for an audit to find out.
+                association.audit_asked += 1
         # After all that reads: one statement for the association, which is locked the shorter.
         association.sync_served = run.snapshot.sync_asked
         association.runs_begun = 0

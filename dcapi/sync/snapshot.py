@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
-from dcapi.models.states import Administrative
+from dcapi.models.states import Administrative, Migration
 from dcapi.peers.address import PeerAddress
 from dcapi.sync.ledger import read_ledger
 from dcapi.sync.member import Member, member_of
@@ -24,6 +24,8 @@ class GroupValues:
     max_subcloud_rehoming: int
     leader_id: str
     leader_name: str
+    # A site takes the group over: this one, or one that told so. It is no attribute that copies share.
+    migrating: bool = False
 
     def as_request(self, priority: int) -> dict[str, object]:
         """The attributes as a request to a peer spells them, with the priority that the copy has there."""
@@ -81,6 +83,7 @@ def group_values(group: SubcloudPeerGroup) -> GroupValues:
         max_subcloud_rehoming=group.max_subcloud_rehoming,
         leader_id=group.system_leader_id,
         leader_name=group.system_leader_name,
+        migrating=group.migration_status == Migration.MIGRATING,
     )
 
 

@@ -84,7 +84,15 @@ TABLE: dict[Event, tuple[Standing | None, ...]] = {
 
 # Statuses whose message says why; for the others only the events below leave one.
 EXPLAINED_STATUSES = frozenset({SyncStatus.FAILED, SyncStatus.UNKNOWN})
-EXPLAINED_EVENTS = frozenset({Event.RUN_GAVE_WAY, Event.TELLING_NOT_FOUND})
+EXPLAINED_EVENTS = frozenset(
+    {
+        Event.RUN_GAVE_WAY,
+        Event.TELLING_NOT_FOUND,
+        Event.PEER_MIGRATING,
+        Event.AUDIT_EQUAL,
+        Event.AUDIT_DIFFERENT,
+    }
+)
 
 # What a primary says of a failure, in the non-primary's message.
 TOLD_FAILED = "Primary association sync to current site failed."
@@ -113,10 +121,26 @@ def start(association: PeerGroupAssociation) -> None:
 def move(association: PeerGroupAssociation, event: Event, message: str = NO_MESSAGE) -> None:
     """Move a primary association; ``message`` says why and is kept where the new status shows one."""
     status = SyncStatus(association.sync_status)
-    cause = FailureCause(association.sync_cause) if association.sync_cause else None
+    cause = _cause(association)
     target = next_standing(status, cause, event)
     unmoved = target == Standing(status, cause)
     _assign(association, target, _message(association, target, event, message, unmoved))
+
+
+def move_if_new(association: PeerGroupAssociation, event: Event, message: str = NO_MESSAGE) -> None:
+    """The same for what is found again and again: a status that stands, and what was said of it, stay.
+
+    Another message replaces the one that stands; none keeps it while the association is in sync.
+    """
+    target = next_standing(SyncStatus(association.sync_status), _cause(association), event)
+    stands = target == Standing(SyncStatus(association.sync_status), _cause(association))
+    said = association.sync_message == message or (target == IN_SYNC and message == NO_MESSAGE)
+    if not (stands and said):
+        move(association, event, message)
+
+
+def _cause(association: PeerGroupAssociation) -> FailureCause | None:
+    return FailureCause(association.sync_cause) if association.sync_cause else None
 
 
 def _message(
@@ -149,6 +173,13 @@ def accept_told(association: PeerGroupAssociation, told: SyncStatus) -> None:
 def mark_changed_here(association: PeerGroupAssociation) -> None:
     """Show on a non-primary association that its operator changed a member at this site."""
     _assign(association, OUT_OF_SYNC, NO_MESSAGE)
+
+
+def note_audit(association: PeerGroupAssociation, event: Event, message: str) -> None:
+    """Show on a non-primary association what this site's audit of the primary found, until that one tells."""
+    standing = IN_SYNC if event is Event.AUDIT_EQUAL else OUT_OF_SYNC
+    if (association.sync_status, association.sync_message) != (standing.status, message):
+        _assign(association, standing, message)
 
 
 def _assign(association: PeerGroupAssociation, standing: Standing, message: str) -> None:

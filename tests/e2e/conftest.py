@@ -21,7 +21,7 @@ MakePair = Callable[[Mapping[str, str]], Pair]
 MakeSite = Callable[..., LabSite]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Two sites that all tests of this process use; a test makes groups of its own and leaves both up."""
     with Pair(tmp_path_factory.mktemp("pair"), settings=PAIR_SETTINGS) as made:
@@ -34,8 +34,9 @@ def _variant(database: str, workers: str) -> ParameterSet:
     return pytest.param((database, workers), id=name, marks=pytest.mark.xdist_group(name))
 
 
+# Ended with the last test that may use it: idle sites cost the other tests time, and a server connections.
 @pytest.fixture(
-    scope="session",
+    scope="package",
     params=[_variant(database, workers) for database in ("sqlite", "postgresql") for workers in "14"],
 )
 def any_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:

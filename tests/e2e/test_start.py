@@ -86,7 +86,7 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
 ) -> None:
     ended = _run(GUNICORN, make_site(settings))
     assert ended.returncode != 0
-    lines = [line for line in ended.stderr.splitlines() if "[INFO]" not in line]
+    lines = [line for line in ended.stderr.splitlines() if " INFO " not in line]
     assert len(lines) == 1, ended.stderr
     assert named in lines[0]
 

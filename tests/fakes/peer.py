@@ -185,6 +185,9 @@ class FakePeer(PeerPort):
             lambda: self.site.update_subcloud(region_name, payload),
         )
 
+    def cede_subcloud(self, region_name: str) -> Answer:
+        return self._call("cede_subcloud", (region_name,), lambda: self.site.cede_subcloud(region_name))
+
     def delete_subcloud(self, name: str) -> None:
         self._call("delete_subcloud", (name,), lambda: self.site.delete_subcloud(name))
 
@@ -222,6 +225,7 @@ CHANGING = {
     "delete_association",
     "add_secondary",
     "update_subcloud",
+    "cede_subcloud",
     "delete_subcloud",
 }
 

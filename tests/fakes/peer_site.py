@@ -47,6 +47,9 @@ class FakeSite:
         self.subclouds: dict[int, Answer] = {}
         # Every body that an audit came with, as (group id, body).
         self.audits: list[tuple[int, Answer]] = []
+        # Groups that this site itself migrates, and those of them of which a member has begun.
+        self.migrating_here: set[int] = set()
+        self.begun: set[int] = set()
         self._last_id = 0
 
     def next_id(self) -> int:
@@ -131,6 +134,10 @@ class FakeSite:
     def group_members(self, group_id: int) -> list[Answer]:
         return [row for row in self.subclouds.values() if row["peer_group_id"] == group_id]
 
+    def delete_subcloud_row(self, region_name: str) -> None:
+        """The operator there took a subcloud away, whatever it was."""
+        del self.subclouds[self.subcloud_in(region_name)["id"]]
+
     def digest(self) -> str:
         """Everything that is kept, as one text: equal before and after means that nothing was written."""
         kept = [self.system_peers, self.groups, self.associations, self.subclouds]
@@ -157,6 +164,8 @@ class FakeSite:
         row, fields = self.find_group(ref), group_fields(values)
         if not fields:
             raise refused(400, "nothing to update")
+        if row["id"] in self.migrating_here:
+            self._give_way(row, fields)
         changed = {key for key, value in fields.items() if row[key] != value}
         if row["group_priority"] == 0 and changed - {"migration_status"}:
             raise refused(400, "Cannot update a primary peer group from another site.")
@@ -164,6 +173,12 @@ class FakeSite:
         if not (self.answers_like_original and set(fields) == {"migration_status"}):
             row.update(fields)
         return row
+
+    def _give_way(self, row: Answer, fields: Answer) -> None:
+        is_claim = fields.get("migration_status") == "migrating"
+        if not is_claim or row["group_priority"] == 0 or row["id"] in self.begun:
+            raise refused(409, "This site is migrating the peer group")
+        self.migrating_here.discard(row["id"])
 
     def delete_group(self, ref: Reference) -> None:
         row = self.find_group(ref)
@@ -250,6 +265,19 @@ class FakeSite:
         self._take_texts(row, payload)
         if payload.bootstrap_values is not None or payload.bootstrap_address is not None:
             self._take_saved(row, payload)
+        return row
+
+    def cede_subcloud(self, region_name: str) -> Answer:
+        row = self.subcloud_in(region_name)
+        group = self.groups.get(row["peer_group_id"] or 0)
+        copy = row["management-state"] != "managed" and row["deploy-status"] in REMOVABLE
+        if not copy and (group is None or group["migration_status"] != "migrating"):
+            raise refused(400, "Another site can only update or delete a secondary subcloud.")
+        if row["management-state"] == "unmanaged" and self.answers_like_original:
+            raise refused(422, f"Subcloud {row['name']} is unmanaged already")
+        row["management-state"] = "unmanaged"
+        if row["deploy-status"] == "complete":
+            row["deploy-status"] = "rehome-pending"
         return row
 
     def delete_subcloud(self, name: str) -> None:

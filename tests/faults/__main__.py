@@ -12,13 +12,15 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from dcapi.lab.site import LabSite
 from tests.faults.app import PLANTS
 from tests.faults.databases import KINDS, POSTGRESQL, SQLITE
 from tests.faults.run import Outcome, play
 from tests.faults.world import World
 from tests.postgres import SKIPPED, server_url
 
-LOG_LINES = 60
+LOG_LINES = 150
+UNTELLING = (" gunicorn.access ", " dcapi.audit ")
 
 
 class Player:
@@ -67,8 +69,15 @@ def story(outcome: Outcome) -> str:
     lines += ["--- writes to B"]
     record = session.world.to_b.passed_since(session.origin)
     lines += [f"  {one.describe(session.origin)}" for one in record if one.is_write]
-    lines += [site.log_tail(LOG_LINES) for site in session.world.sites]
+    for site in session.world.sites:
+        lines += [f"--- end of {site.log_file}", *_telling_lines(site)]
     return "\n".join(lines)
+
+
+def _telling_lines(site: LabSite) -> list[str]:
+    """The last lines of a site's log that are about more than a request that was answered."""
+    lines = site.log_file.read_text(errors="replace").splitlines()
+    return [line for line in lines if not any(word in line for word in UNTELLING)][-LOG_LINES:]
 
 
 def main() -> int:

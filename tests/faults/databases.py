@@ -6,20 +6,20 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, create_engine, make_url, text
 
-from dcapi.models.states import DEPLOYING_STATES
+from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
 
 # Leases under which something is being done to rows; a watched peer's is always held.
-WORK_LEASES = ("association:", "group:", "subcloud:")
+WORK_LEASES = ("association:", "group:", "subcloud:", "migration:")
 
 
 class Database(Protocol):
@@ -92,15 +92,17 @@ class Leftovers:
     deploying: list[Any]
     operations: list[Any]
     leases: list[Any]
+    migrating: list[Any]
+    auditing: list[Any]
 
     @property
     def nothing(self) -> bool:
-        return not (self.syncing or self.deleting or self.deploying or self.operations or self.leases)
+        return not any(getattr(self, each.name) for each in fields(self))
 
 
 def leftovers(database: Database, now: float) -> Leftovers:
     """What a database shows of work under way; ``now`` in seconds since the epoch."""
-    states = ", ".join(f"'{state}'" for state in sorted(DEPLOYING_STATES))
+    states = ", ".join(f"'{state}'" for state in sorted(DEPLOYING_STATES | REHOMING_STATES))
     held = " OR ".join(f"name LIKE '{start}%'" for start in WORK_LEASES)
     with database.connect() as connection:
         return Leftovers(
@@ -108,6 +110,15 @@ def leftovers(database: Database, now: float) -> Leftovers:
             deleting=_rows(connection, "SELECT id FROM peer_group_association WHERE deleting"),
             deploying=_rows(
                 connection, f"SELECT name, deploy_status FROM subcloud WHERE deploy_status IN ({states})"
+            ),
+            migrating=_rows(
+                connection,
+                "SELECT peer_group_name FROM subcloud_peer_group WHERE migrating_here "
+                "UNION SELECT name FROM subcloud WHERE rehome_step IS NOT NULL",
+            ),
+            auditing=_rows(
+                connection,
+                "SELECT id FROM peer_group_association WHERE audit_to_ask OR audit_asked <> audit_served",
             ),
             operations=_rows(connection, "SELECT kind, subject_id FROM operation"),
             leases=_rows(
@@ -121,6 +132,12 @@ def association_leases(database: Database, group_id: int) -> set[str]:
     with database.connect() as connection:
         rows = _rows(connection, f"SELECT id FROM peer_group_association WHERE peer_group_id = {group_id:d}")
     return {f"association:{row[0]}" for row in rows}
+
+
+def rows_of(database: Database, query: str) -> list[Any]:
+    """What a query finds in the database of a site."""
+    with database.connect() as connection:
+        return _rows(connection, query)
 
 
 def _rows(connection: Connection, query: str) -> list[Any]:

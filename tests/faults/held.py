@@ -14,7 +14,7 @@ from dcapi.lab.waiting import OverdueError, wait_until
 from tests.faults import processes
 from tests.faults.checks import association_at_a
 from tests.faults.disturbances import DATABASE_ERRORS, STOPPED_SECONDS
-from tests.faults.ledger import Answered
+from tests.faults.ledger import Answered, attempt
 from tests.faults.operations import change_member, sync
 from tests.faults.record import Passed
 from tests.faults.session import Session
@@ -88,15 +88,18 @@ def _change_during(session: Session, chance: random.Random, group_id: int, membe
         session.landed += 1
 
 
-def _is_syncing(session: Session, group_id: int) -> bool:
+def _is_syncing(session: Session, group_id: int) -> bool | None:
+    """Whether a sync of the group goes on; None when A, which may be down just now, does not say."""
     with session.world.at_a.twin() as operator:
-        association = association_at_a(operator, group_id)
-    return association is not None and association["sync-status"] == "syncing"
+        answered, association = attempt(lambda: association_at_a(operator, group_id))
+    if answered is not Answered.ACKNOWLEDGED:
+        return None
+    return association is not None and bool(association["sync-status"] == "syncing")
 
 
 def _wait_end(session: Session, group_id: int) -> None:
     try:
-        wait_until("the sync to end", lambda: not _is_syncing(session, group_id), within=LEASE_SECONDS)
+        wait_until("the sync to end", lambda: _is_syncing(session, group_id) is False, within=LEASE_SECONDS)
     except OverdueError:
         session.say("the sync goes on")
 

@@ -10,6 +10,7 @@ from dcapi.lab.operator import Json
 from tests.faults.checks import ASSOCIATIONS, GROUPS
 from tests.faults.fields import FIELDS
 from tests.faults.ledger import Answered
+from tests.faults.migration import migrate
 from tests.faults.session import GATEWAY, PEER, Session
 
 Operation = Callable[[Session, random.Random], object]
@@ -142,5 +143,10 @@ OPERATIONS: dict[Operation, int] = {
 }
 
 
-def random_operation(chance: random.Random) -> Operation:
-    return chance.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+# In a run with migrations also this one, as often as that.
+MIGRATIONS: dict[Operation, int] = {migrate: 6}
+
+
+def random_operation(session: Session, chance: random.Random) -> Operation:
+    operations = OPERATIONS | (MIGRATIONS if session.migrates else {})
+    return chance.choices(list(operations), list(operations.values()))[0]

@@ -16,6 +16,7 @@ from tests.faults.disturbances import give_back, random_disturbance
 from tests.faults.fields import FIELDS
 from tests.faults.held import hold_a_sync
 from tests.faults.ledger import Answered
+from tests.faults.migration import come_home, managed_twice
 from tests.faults.operations import random_operation
 from tests.faults.record import crossings, overlaps, writes_under_another_leader
 from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, SYNC_ATTEMPTS, WAIT_SECONDS, Session
@@ -27,6 +28,8 @@ QUIET_SECONDS = 40.0
 # Quiet means quiet for so long.
 STEADY_SECONDS = 0.7
 POLL_SECONDS = 0.15
+# In so many of the runs groups are migrated.
+MIGRATING_RUNS = 0.5
 DOWN = (RefusedError, requests.RequestException)
 
 
@@ -60,6 +63,7 @@ def play(world: World, seed: int) -> Outcome:
     try:
         world.begin_run()
         world.set_workers(chance.randint(1, MOST_WORKERS), chance.randint(1, MOST_WORKERS))
+        session.migrates = chance.random() < MIGRATING_RUNS
         session.set_up()
         _disturb(session, chance)
         outcome.problems += _check(session)
@@ -87,7 +91,7 @@ def _disturb(session: Session, chance: random.Random) -> None:
     if chance.random() < 0.75:
         _end_faults(session, threads, patient=chance.random() < 0.4)
         session.over.clear()
-    if chance.random() < 0.25:
+    if not session.migrates and chance.random() < 0.25:
         session.disturbed["takeover"] += 1
         work_under_another_leader(session, random.Random(chance.random()))
     for _ in range(chance.choice((0, 1, 1, 2))):
@@ -112,14 +116,14 @@ def _end_faults(session: Session, threads: list[threading.Thread], *, patient: b
 def _storm(session: Session, chance: random.Random, threads: list[threading.Thread]) -> None:
     """Some operations, while disturbances begin at moments of their own."""
     for _ in range(chance.randint(1, 2)):
-        disturbance, delay = random_disturbance(chance), chance.uniform(0, 1.5)
+        disturbance, delay = random_disturbance(session, chance), chance.uniform(0, 1.5)
         session.disturbed[disturbance.__name__.replace("_", " ")] += 1
         arguments = (session, disturbance, delay, random.Random(chance.random()))
         thread = threading.Thread(target=_befall, args=arguments)
         thread.start()
         threads.append(thread)
     for _ in range(chance.randint(2, 6)):
-        random_operation(chance)(session, random.Random(chance.random()))
+        random_operation(session, chance)(session, random.Random(chance.random()))
         session.over.wait(chance.uniform(0, 0.4))
 
 
@@ -142,6 +146,8 @@ def _befall(
 
 def _check(session: Session) -> list[str]:
     problems = list(session.broken)
+    if session.migrates:
+        problems += _check_migrations(session)
     problems += _wait_until(lambda: unsettled(session.world) + _groups_unsettled(session))
     problems += _unacknowledged(session)
     session.say("quiet: " + _statuses(session))
@@ -152,6 +158,18 @@ def _check(session: Session) -> list[str]:
     problems += overlaps(record, session.world.pauses) + crossings(record, session.world.pauses)
     for takeover in session.takeovers:
         problems += writes_under_another_leader(record, takeover)
+    return problems
+
+
+def _check_migrations(session: Session) -> list[str]:
+    """Who leads is settled, nobody is managed twice, and A can take everything home."""
+    world = session.world
+
+    def wait(look: Callable[[], list[str]]) -> list[str]:
+        return _wait_until(lambda: unsettled(world) + look() + managed_twice(world))
+
+    problems = come_home(session, wait)
+    session.say("home: " + _statuses(session))
     return problems
 
 

@@ -41,10 +41,14 @@ class Session:
         self.disturbed: Counter[str] = Counter()
         self.landed = 0
         self.takeovers: list[Takeover] = []
+        # Groups that another site leads at B just now: the next one to take them waits for another time.
+        self.taken: set[int] = set()
         # Copies at B that were another site's, and what gives them back.
         self.give_back: list[tuple[int, dict[str, object]]] = []
         # Disturbances that could not be made.
         self.broken: list[str] = []
+        # Whether sites migrate groups in this run; then nobody else takes them over.
+        self.migrates = False
         # Set when the faults are off.
         self.over = threading.Event()
 

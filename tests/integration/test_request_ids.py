@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from dcapi.api.request import EXTENSION
+from dcapi.api.request_ids import RequestIds
+from dcapi.log import accepted_request_id, global_request_id, request_id
+from dcapi.services import system_peers
+from tests.site_client import SiteClient
+
 HEADER = "X-Openstack-Request-Id"
+SENT = "req-3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
 
-@pytest.mark.parametrize("path", ["/", "/v1.0/subclouds", "/v1.0/no-such-thing", "/v3/auth/tokens"])
-def test_each_answer_has_an_id_of_its_own(client: FlaskClient, path: str) -> None:
-    ids = [client.get(path).headers[HEADER] for _ in range(3)]
-    assert len(set(ids)) == 3
-    assert all(each.startswith("req-") for each in ids)
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("HEAD", "/", 200),
+        ("GET", "/v1.0/subclouds", 401),
+        ("GET", "/v1.0/no-such-thing", 404),
+        ("DELETE", "/v3/auth/tokens", 405),
+        ("BREW", "/", 405),
+        ("POST", "/v3/auth/tokens", 400),
+    ],
+)
+def test_each_answer_has_an_id_of_its_own(client: FlaskClient, method: str, path: str, status: int) -> None:
+    answers = [client.open(path, method=method) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {status}
+    ids = [answer.headers.getlist(HEADER) for answer in answers]
+    assert len({accepted_request_id(own) for (own,) in ids} - {""}) == 3
 
 
 def test_a_body_that_is_too_large_is_refused_under_an_id_of_its_own(client: FlaskClient) -> None:
@@ -21,3 +44,71 @@ def test_a_body_that_is_too_large_is_refused_under_an_id_of_its_own(client: Flas
         for _ in range(2)
     ]
     assert len({*ids, ""}) == 3
+
+
+def test_a_failure_is_answered_and_logged_under_the_same_id(
+    operator: SiteClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(system_peers, "list_peers", lambda *_: 1 / 0)
+    answer = operator.get("/system-peers")
+    assert answer.status_code == 500
+    assert any(answer.headers[HEADER] in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
+def test_what_fails_outside_of_the_application_is_answered_too(
+    app: Flask, accept: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ValueError("a secret text")
+
+    app.wsgi_app = RequestIds(app, broken)  # type: ignore[method-assign]
+    answer = app.test_client().delete("/v1.0/subclouds/1", headers={"Accept": accept})
+    assert answer.status_code == 500
+    assert accepted_request_id(answer.headers[HEADER])
+    assert "An unexpected error occurred." in answer.text
+    assert "a secret text" not in answer.text
+    assert "a secret text" in caplog.text
+
+
+def seen_ids(app: Flask, sent: str | None) -> tuple[tuple[str, str], str]:
+    """The ids that a view works under, and the one that its answer bears, when a client sends one."""
+    seen: list[tuple[str, str]] = []
+    within: Callable[..., Any] = app.wsgi_app
+
+    def looking(*arguments: Any) -> Any:
+        seen.append((request_id.get(), global_request_id.get()))
+        return within(*arguments)
+
+    looked = RequestIds(app, looking)
+    app.wsgi_app = looked  # type: ignore[method-assign]
+    answer = app.test_client().get("/", headers={HEADER: sent} if sent else {})
+    return seen[0], answer.headers[HEADER]
+
+
+def test_an_id_that_a_client_sends_stands_beside_the_own_one(app: Flask) -> None:
+    (own, sender), answered = seen_ids(app, SENT)
+    assert sender == SENT
+    assert own == answered != SENT
+
+
+@pytest.mark.parametrize("sent", [None, "mine", "req-1", SENT + "x", f"{SENT}, {SENT}", "\u00e9" * 40])
+def test_what_is_no_id_counts_for_nothing(app: Flask, sent: str | None) -> None:
+    (own, sender), answered = seen_ids(app, sent)
+    assert sender == ""
+    assert own == answered
+
+
+def test_what_a_thread_does_between_two_requests_belongs_to_neither(client: FlaskClient) -> None:
+    client.get("/", headers={HEADER: SENT})
+    assert (request_id.get(), global_request_id.get()) == ("", "")
+
+
+def test_what_a_request_causes_later_is_done_under_its_ids(app: Flask, client: FlaskClient) -> None:
+    jobs = app.extensions[EXTENSION].jobs
+    seen: list[tuple[str, str]] = []
+    jobs.register("look", lambda: seen.append((request_id.get(), global_request_id.get())))
+    app.before_request(lambda: jobs.submit("look", "look") and None)
+    answer = client.get("/", headers={HEADER: SENT})
+    jobs.run_waiting()
+    assert seen == [(answer.headers[HEADER], SENT)]

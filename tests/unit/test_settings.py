@@ -40,7 +40,9 @@ def test_a_text_becomes_what_the_default_is(name: str, text: str, value: object)
         ("PEER_READ_TIMEOUT", "nan"),
         ("PEER_READ_TIMEOUT", "inf"),
         ("PEER_READ_TIMEOUT", "59"),
-        ("AUTH_STRATEGY", "keystone"),
+        ("AUTH_STRATEGY", "ldap"),
+        ("KEYSTONE_TOKEN_CACHE_SECONDS", "61"),
+        ("KEYSTONE_INTERFACE", "private"),
         ("JOBS_ENGINE", "celery"),
         ("LOG_LEVEL", "LOUD"),
         ("PUBLIC_URL", "ftp://site"),
@@ -67,3 +69,36 @@ def test_misspelt_names_are_found_and_those_of_tests_are_not() -> None:
 
 def test_limits_and_choices_are_of_settings_that_there_are() -> None:
     assert {name for name, _, _ in LIMITS} | set(CHOICES) <= NAMES
+
+
+KEYSTONE = {
+    "DCAPI_AUTH_STRATEGY": "keystone",
+    "DCAPI_KEYSTONE_AUTH_URL": "http://127.0.0.1:5000/v3",
+    "DCAPI_KEYSTONE_USERNAME": "dcapi",
+    "DCAPI_KEYSTONE_PASSWORD": "Ice*cream9",
+}
+
+
+def test_keystone_takes_settings_of_its_own() -> None:
+    assert from_environment(KEYSTONE).AUTH_STRATEGY == "keystone"
+    for name in KEYSTONE.keys() - {"DCAPI_AUTH_STRATEGY"}:
+        with pytest.raises(SettingsError, match=name):
+            from_environment({**KEYSTONE, name: ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DCAPI_KEYSTONE_AUTH_URL", "keystone:5000"),
+        ("DCAPI_KEYSTONE_PUBLIC_URL", "ftp://keystone"),
+        ("DCAPI_KEYSTONE_PROJECT_NAME", " "),
+        ("DCAPI_KEYSTONE_CAFILE", "/nowhere/ca.pem"),
+    ],
+)
+def test_a_keystone_that_cannot_be_asked_is_refused(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        from_environment({**KEYSTONE, name: text})
+
+
+def test_the_password_for_keystone_does_not_show() -> None:
+    assert "Ice*cream9" not in repr(from_environment(KEYSTONE))

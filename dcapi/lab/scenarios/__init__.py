@@ -26,6 +26,7 @@ from dcapi.lab.scenarios.recovery import (
     quiet_outage_leaves_both_in_sync,
     returning_peer_is_told,
 )
+from dcapi.lab.scenarios.takeover import lost_site_is_taken_over
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,5 @@ SCENARIOS = (
     Scenario(8, "an outage in which nothing changes leaves both in sync", quiet_outage_leaves_both_in_sync),
     Scenario(9, "a site killed in the middle of a sync finishes it", killed_site_finishes_its_sync),
     Scenario(10, "a change during a sync is not lost", change_during_a_sync_is_not_lost),
+    Scenario(11, "a lost site's subclouds are taken over, and go home again", lost_site_is_taken_over),
 )

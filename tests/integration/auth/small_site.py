@@ -1,4 +1,4 @@
-"""A site that has only what logging in needs: no database, no jobs, no peers."""
+"""A site that has only what logging in needs: one table, no jobs, no peers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
@@ -23,8 +25,11 @@ from dcapi.auth.context import caller
 from dcapi.auth.policy import authorize, public, requires
 from dcapi.auth.users import prepare_identity
 from dcapi.instance import InstanceFolder
-from dcapi.parts import Site
-from dcapi.settings import settings_from
+from dcapi.models import Base
+from dcapi.models.engine import make_engine
+from dcapi.models.keyring import Keyring
+from dcapi.parts import Site, UnitOfWork
+from dcapi.settings import Settings, settings_from
 
 PASSWORD = "a password of tests"
 SITE = Site("11111111-2222-3333-4444-555555555555", "site-t")
@@ -37,7 +42,9 @@ def small_site(folder: Path, **given: Any) -> Flask:
     app = Flask("small", static_folder=None)
     app.json = OrjsonProvider(app)
     app.url_map.strict_slashes = False
-    app.extensions["dcapi"] = SimpleNamespace(settings=settings, site=SITE)
+    app.extensions["dcapi"] = SimpleNamespace(
+        settings=settings, site=SITE, unit_of_work=_unit_of_work(folder, settings)
+    )
     guard.install(app, settings)
     register_errors(app)
     for blueprint in (identity.blueprint, platform.blueprint, versions.blueprint):
@@ -45,6 +52,15 @@ def small_site(folder: Path, **given: Any) -> Flask:
     cli.register(app)
     _add_views(app)
     return app
+
+
+def _unit_of_work(folder: Path, settings: Settings) -> UnitOfWork:
+    """Sessions of a database that counts failed logins, and does nothing else."""
+    keyring = Keyring([Fernet.generate_key().decode()])
+    engine = make_engine(f"sqlite:///{folder}/small.sqlite3", settings, keyring)
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection, tables=[Base.metadata.tables["failed_login"]])
+    return lambda: Session(engine)
 
 
 def _add_views(app: Flask) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from click.testing import Result
 from flask import Flask
 
+from dcapi.auth.rules import DEFAULTS
 from dcapi.auth.users import Users
-from tests.integration.auth.small_site import small_site, token
+from tests.integration.auth.small_site import log_in, small_site, token
 
 ADD = ("add", "joan", "--role", "reader", "--role", "operator", "--project", "services", "--password-stdin")
 
 
 def run(site: Flask, *arguments: str, given: str | bytes = "") -> Result:
     return site.test_cli_runner().invoke(args=["dcapi", "user", *arguments], input=given)
+
+
+def said(result: Result) -> str:
+    """The last line on standard error; the audit log may stand above it."""
+    return result.stderr.splitlines()[-1]
 
 
 def test_a_user_that_was_added_can_log_in(site: Flask, users: Users) -> None:
@@ -51,6 +58,46 @@ def test_a_deleted_user_cannot_log_in(site: Flask, users: Users) -> None:
     assert users.find("joan") is None
 
 
+def test_a_user_gets_another_password_and_its_tokens_end(site: Flask) -> None:
+    run(site, *ADD, given="secret\n")
+    client = site.test_client()
+    old = token(client, "joan", "secret")
+    result = run(site, "password", "joan", "--password-stdin", given="another\n")
+    assert (result.exit_code, result.stdout) == (0, "user joan has another password\n")
+    assert client.get("/v1", headers={"X-Auth-Token": old}).status_code == 401
+    assert log_in(client, "joan", "secret").status_code == 401
+    new = token(client, "joan", "another")
+    assert client.get("/v1", headers={"X-Auth-Token": new}).status_code == 200
+
+
+def test_a_user_that_there_is_not_gets_no_password(site: Flask, users: Users) -> None:
+    result = run(site, "password", "nobody", "--password-stdin", given="secret\n")
+    assert (result.exit_code, said(result)) == (1, "Error: There is no user 'nobody'")
+    result = run(site, "password", "admin", "--password-stdin", given="\n")
+    assert (result.exit_code, said(result)) == (1, "Error: A password has 1 to 1024 characters")
+    assert users.find("nobody") is None
+
+
+def test_who_changes_the_password_of_a_setting_is_warned(site: Flask) -> None:
+    result = run(site, "password", "admin", "--password-stdin", given="another\n")
+    assert result.exit_code == 0
+    assert "DCAPI_ADMIN_PASSWORD" in result.stderr
+
+
+def test_the_policy_in_force_is_shown_with_its_origin(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("dc_api:subclouds:get: role:operator\ndc_api:alarm_manager:get: ''\n")
+    site = small_site(tmp_path, POLICY_FILE=str(path))
+    result = site.test_cli_runner().invoke(args=["dcapi", "policy"])
+    assert result.exit_code == 0
+    lines = [re.split(r"  +", line) for line in result.stdout.splitlines()]
+    assert lines[0] == ["RULE", "CHECK", "FROM"]
+    assert ["system_project", "project_name:admin or project_name:services", "default"] in lines
+    assert ["dc_api:subclouds:get", "role:operator", str(path)] in lines
+    assert ["dc_api:alarm_manager:get", "(everyone with a token)", str(path)] in lines
+    assert len(lines) == 1 + len(DEFAULTS)
+
+
 def test_who_deletes_the_user_of_a_setting_is_warned(site: Flask) -> None:
     assert "DCAPI_ADMIN_PASSWORD" in run(site, "delete", "admin").stderr
 
@@ -59,18 +106,18 @@ def test_a_taken_name_is_refused(site: Flask) -> None:
     run(site, *ADD, given="secret\n")
     result = run(site, *ADD, given="secret\n")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: User 'joan' exists already")
+    assert said(result).startswith("Error: User 'joan' exists already")
 
 
 def test_a_user_that_there_is_not_cannot_be_deleted(site: Flask) -> None:
     result = run(site, "delete", "nobody")
-    assert (result.exit_code, result.stderr) == (1, "Error: There is no user 'nobody'\n")
+    assert (result.exit_code, said(result)) == (1, "Error: There is no user 'nobody'")
 
 
 def test_a_password_must_be_given(site: Flask, users: Users) -> None:
     for given in ("", "\n"):
         result = run(site, *ADD, given=given)
-        assert (result.exit_code, result.stderr) == (1, "Error: A password has 1 to 1024 characters\n")
+        assert (result.exit_code, said(result)) == (1, "Error: A password has 1 to 1024 characters")
     result = run(site, *ADD, given=b"\xff\n")
     assert (result.exit_code, "UTF-8" in result.stderr) == (1, True)
     result = run(site, *ADD[:-1])
@@ -93,4 +140,4 @@ def test_a_broken_file_is_named(site: Flask, tmp_path: Path) -> None:
 
 def test_the_commands_are_listed(tmp_path: Path) -> None:
     result = run(small_site(tmp_path), "--help")
-    assert all(name in result.stdout for name in ("add", "list", "delete"))
+    assert all(name in result.stdout for name in ("add", "list", "password", "delete"))

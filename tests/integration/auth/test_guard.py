@@ -25,6 +25,10 @@ SPOOFED = {
     "REMOTE_USER": "admin",
     "Authorization": "Bearer admin",
     "X-Service-Token": "admin",
+    "X-Service-Identity-Status": "Confirmed",
+    "X-Service-Roles": "admin",
+    "OpenStack-System-Scope": "all",
+    "User-Agent": "dcmanager/1.0",
 }
 
 

@@ -304,6 +304,23 @@ PEER_CHANGE = FormCall(
 )
 
 
+REDEPLOY = FormCall(
+    "PATCH /subclouds/<reference>/redeploy",
+    f"/subclouds/{world.OFFLINE}/redeploy",
+    {
+        "install_values": yaml_file(install_values()),
+        "bmc_password": PASSWORD,
+        "sysadmin_password": PASSWORD,
+    },
+    {
+        "sysadmin_password": ({}, PASSWORD, NO_BASE64),
+        "bmc_password": ({}, PASSWORD, NO_BASE64),
+        "release": ({}, "25.09", {**NO_TEXTS, "a blank": "24 09"}),
+    },
+    "deploying again",
+)
+
+
 def _value_cases() -> Iterator[Case]:
     """Well-formed documents that hold something wrong."""
     missing = {f"no {key}": {key: None} for key in REQUIRED_VALUES}
@@ -349,7 +366,9 @@ def _refused_cases() -> Iterator[Case]:
     yield CHANGE.case("managed already", form_bytes({"management-state": "managed"}), code=422)
     yield CHANGE.case("a group that another site leads", form_bytes({"peer_group": "copied"}))
     yield CHANGE.case("a rename", form_bytes({"name": "quay-west"}))
-    yield CHANGE.case("another network", form_bytes({"management_subnet": "10.70.77.0/24"}))
+    yield CHANGE.case(
+        "another network of a managed one", form_bytes({"management_subnet": "10.70.77.0/24"}), code=422
+    )
     yield MANAGE.case(
         "what is offline", form_bytes(MANAGE.enough), form_bytes({**MANAGE.enough, "force": "true"}), 422
     )
@@ -360,5 +379,6 @@ def cases() -> Iterator[Case]:
     for call in (CREATE, PEER_CREATE, CHANGE, PEER_CHANGE):
         yield from call.cases()
     yield from MANAGE.part_cases()
+    yield from REDEPLOY.part_cases()
     yield from _value_cases()
     yield from _refused_cases()

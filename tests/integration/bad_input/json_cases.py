@@ -224,6 +224,67 @@ CALLS = (
 )
 
 
+PASSWORD = '"VHVsaXA0NDQh"'
+NO_PASSWORDS = {
+    **NO_TEXTS,
+    "no base64": '"tulip!"',
+    "base64 that is no UTF-8": '"/////w=="',
+    "missing": "null",
+    "empty": '""',
+}
+NO_BOOLEANS = {**OF_NO_USE, "another word": '"maybe"', "a number": "7", "a NUL": '"true\\u0000"'}
+del NO_BOOLEANS["true"]
+AUDIT = {
+    "peer_uuid": "0b4fb1b2-6c9e-4a8e-9d5e-000000000001",
+    "peer_group_name": "copied",
+    "group_priority": 0,
+    "group_state": "enabled",
+    "system_leader_id": world.FOREIGN_SITE,
+    "system_leader_name": "site-b",
+    "migration_status": "complete",
+}
+# Calls whose fields are all needed at once, so that each is tried beside the others: (call, wrong values).
+WHOLE_CALLS: tuple[tuple[JsonCall, Mapping[str, Mapping[str, str]]], ...] = (
+    (
+        JsonCall(
+            "PATCH /subcloud-peer-groups/<reference>/migrate",
+            f"/subcloud-peer-groups/{world.COPY}/migrate",
+            {"sysadmin_password": PASSWORD},
+            {},
+        ),
+        {"sysadmin_password": NO_PASSWORDS},
+    ),
+    (
+        JsonCall(
+            "PATCH /subclouds/<reference>/prestage",
+            f"/subclouds/{world.FREE}/prestage",
+            {"sysadmin_password": PASSWORD},
+            {},
+        ),
+        {"sysadmin_password": NO_PASSWORDS, "force": NO_BOOLEANS, "for_install": NO_BOOLEANS},
+    ),
+    (
+        JsonCall(
+            "PATCH /subcloud-peer-groups/<reference>/audit",
+            f"/subcloud-peer-groups/{world.COPY}/audit",
+            literals(AUDIT),
+            {},
+        ),
+        {"peer_uuid": {**NO_TEXTS, "missing": "null"}},
+    ),
+)
+
+
+def _whole_cases() -> Iterator[Case]:
+    for call, fields in WHOLE_CALLS:
+        twin = call.request(json_bytes(call.enough))
+        for key, wrong in fields.items():
+            for what, literal in {**wrong, **BROKEN_LITERALS}.items():
+                bad = call.request(json_bytes({**call.enough, key: literal}))
+                yield Case(call.route, f"{key} is {what}", bad, twin)
+        yield from call.body_cases()
+
+
 def _status_cases() -> Iterator[Case]:
     call = CALLS[-1]
     for key, one in STATUS_FIELDS.items():
@@ -251,4 +312,5 @@ def cases() -> Iterator[Case]:
     for call in CALLS:
         yield from call.cases()
     yield from _status_cases()
+    yield from _whole_cases()
     yield from _missing_cases()

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, inspect, select
 from dcapi import migrations
 from dcapi.models import Base, SubcloudGroup
 from dcapi.models.engine import make_engine
-from dcapi.models.types import keyring_of
+from dcapi.models.keyring import Keyring
 from dcapi.settings import Settings
 from tests.postgres import SKIPPED, server_url, temporary_database
 
@@ -23,7 +23,7 @@ from tests.postgres import SKIPPED, server_url, temporary_database
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An engine on an empty database."""
-    keyring = keyring_of([Fernet.generate_key().decode()])
+    keyring = Keyring([Fernet.generate_key().decode()])
     if request.param == "sqlite":
         yield make_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}", Settings(), keyring)
         return

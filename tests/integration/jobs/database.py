@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import UnitOfWork
 from dcapi.models.engine import make_engine
+from dcapi.models.keyring import Keyring
 from dcapi.settings import Settings
 
 
 def engine_of(uri: str, *, busy_timeout: float = 30.0) -> Engine:
     settings = Settings(SQLITE_BUSY_TIMEOUT=busy_timeout)
-    return make_engine(uri, settings, MultiFernet([Fernet(Fernet.generate_key())]))
+    return make_engine(uri, settings, Keyring([Fernet.generate_key().decode()]))
 
 
 def unit_of_work_of(engine: Engine) -> UnitOfWork:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 import pytest
 
 from dcapi.jobs.executor import ThreadedJobs
-from dcapi.log import request_id
+from dcapi.log import accepted_request_id, request_id
 
 # How long anything here may take before the test gives up on it.
 PATIENCE = 30.0
@@ -197,7 +197,10 @@ def test_a_job_runs_with_the_request_id_of_its_request_alone(make_pool: MakePool
     pool.submit("look", "key:2")
 
     assert pool.wait_idle(PATIENCE)
-    assert seen == [("req-1", "untouched"), ("", "untouched")]
+    (first, second) = seen
+    assert first == ("req-1", "untouched")
+    assert accepted_request_id(second[0]), "what no request asked for has an id of its own"
+    assert second[1] == "untouched"
 
 
 def test_jobs_submitted_before_the_start_wait_for_it(gate: Gate) -> None:

@@ -155,6 +155,12 @@ CALLS: dict[str, tuple[Call, tuple[str, str, Any, bool], Any, Any]] = {
         SUBCLOUD_ROW,
         SUBCLOUD_ROW,
     ),
+    "cede_subcloud": (
+        lambda peer: peer.cede_subcloud(REGION),
+        ("PATCH", f"{SUBCLOUDS_PATH}/{REGION}", None, True),
+        SUBCLOUD_ROW,
+        SUBCLOUD_ROW,
+    ),
     "delete_subcloud": (
         lambda peer: peer.delete_subcloud("edge-1.lab"),
         ("DELETE", f"{SUBCLOUDS_PATH}/edge-1.lab", None, True),

@@ -99,6 +99,13 @@ def test_what_a_payload_leaves_out_is_not_sent(wire: Wire, peer: PeerClient) -> 
     assert wire.last.mimetype == "multipart/form-data"
 
 
+def test_a_subcloud_is_asked_for_by_two_texts_alone(wire: Wire, peer: PeerClient) -> None:
+    wire.body = SUBCLOUD_ROW
+    peer.cede_subcloud(REGION)
+    assert (wire.forms, wire.files) == ([{"management-state": "unmanaged", "migrate": "true"}], [{}])
+    assert wire.last.mimetype == "multipart/form-data"
+
+
 GARBAGE: dict[str, bytes] = {
     "empty": b"",
     "not utf-8": b'{"id": "\xff"}',
@@ -233,3 +240,15 @@ def test_a_deletion_that_is_answered_by_a_page_is_not_taken_for_one(
     with pytest.raises(PeerRefused) as refused:
         CALLS[name][0](peer)
     assert refused.value.maybe_sent
+
+
+def test_a_peer_that_repeats_what_it_was_sent_brings_no_secret_into_the_message(
+    wire: Wire, peer: PeerClient
+) -> None:
+    payload = SubcloudPayload("quay", "r", bootstrap_values={"admin_password": "Qm9sbGFyZCo3"})
+    wire.status = 400
+    wire.body = {"description": "bad: admin_password=Qm9sbGFyZCo3, that is Bollard*7 or UW05c2JHRnlaQ28z"}
+    for call in (lambda: peer.add_secondary(payload), lambda: peer.update_subcloud("r", payload)):
+        with pytest.raises(PeerRefused, match=r"admin_password=\*\*\*, that is \*\*\* or \*\*\*") as refusal:
+            call()
+        assert refusal.value.text.startswith("bad: admin_password=***")

@@ -17,6 +17,7 @@ from dcapi.peers.address import PeerAddress
 from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
+from dcapi.peers.exchange import within
 from tests.integration.peers.conftest import PASSWORD
 from tests.integration.peers.servers import (
     TOKEN_PATH,
@@ -104,6 +105,34 @@ def test_threads_that_wait_for_a_login_share_its_failure(server: PeerServer, has
     with ThreadPoolExecutor(5) as pool:
         assert len(set(pool.map(ask, range(5)))) == 5
     assert server.asked() == [LOGIN]
+
+
+def test_who_gives_up_a_login_early_does_not_give_it_up_for_others(
+    server: PeerServer, client: PeerClient
+) -> None:
+    server.answers[GROUPS] = NO_GROUPS
+    in_time, first, waiting = server.answers[LOGIN], threading.Event(), threading.Event()
+
+    def late_at_first(connection: Any, seen: Any) -> None:
+        if not first.is_set():
+            first.set()
+            waiting.wait(5)
+            drip(b"HTTP/1.1 200 OK\r\n")(connection, seen)
+        else:
+            in_time(connection, seen)
+
+    def ask_in_a_hurry() -> None:
+        with within(0.5), pytest.raises(PeerUnavailable):
+            client.groups()
+
+    server.answers[LOGIN] = late_at_first
+    with ThreadPoolExecutor(2) as pool:
+        hurried = pool.submit(ask_in_a_hurry)
+        assert first.wait(5)
+        patient = pool.submit(client.groups)
+        waiting.set()
+        hurried.result(10)
+        assert patient.result(10) == []
 
 
 def test_a_token_that_ran_out_is_renewed_once(server: PeerServer, client: PeerClient) -> None:

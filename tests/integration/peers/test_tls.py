@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dcapi.errors import SettingsError
 from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from tests.integration.peers.conftest import HASTY, address_of
-from tests.integration.peers.servers import TOKEN_PATH, PeerServer, answer, drip
+from tests.certificates import self_signed
+from tests.integration.peers.conftest import HASTY, PATIENT, address_of
+from tests.integration.peers.servers import TOKEN_PATH, PeerServer, answer, catalogue, drip
 
 GROUPS = "GET /v1.0/subcloud-peer-groups"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
@@ -28,28 +23,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a key and the certificate for 127.0.0.1 that it signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "site-b")])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = tmp_path_factory.mktemp("tls") / "site-b.pem"
-    path.write_bytes(secret + built.public_bytes(pem))
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
@@ -108,3 +82,52 @@ def test_a_login_over_tls_is_one_request(server: PeerServer, trusting: PeerClien
 def test_a_file_of_certificates_that_is_missing_is_told_at_the_start() -> None:
     with pytest.raises(SettingsError, match="DCAPI_PEER_CA_FILE"):
         Peers(replace(HASTY, PEER_CA_FILE="/nowhere/ca.pem"))
+
+
+def test_a_file_without_certificates_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing of that kind")
+    with pytest.raises(SettingsError, match="DCAPI_PEER_CA_FILE"):
+        Peers(replace(HASTY, PEER_CA_FILE=str(tmp_path / "ca.pem")))
+
+
+def test_a_certificate_for_another_host_is_refused(server: PeerServer, certificate: Path) -> None:
+    peers = Peers(replace(PATIENT, PEER_CA_FILE=str(certificate)))
+    with pytest.raises(PeerRefused, match="its certificate is not trusted"):
+        peers.client(address_of(f"https://localhost:{server.port}/v3")).groups()
+    assert server.asked() == []
+    peers.close()
+
+
+def test_a_peer_is_called_without_a_check_only_when_told_so_and_that_is_in_the_log(
+    server: PeerServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers[GROUPS] = answer({"subcloud_peer_groups": []})
+    peers = Peers(replace(PATIENT, PEER_TLS_INSECURE=True))
+    assert "DCAPI_PEER_TLS_INSECURE is set" in caplog.text
+    caplog.clear()
+    client = peers.client(address_of(server.endpoint))
+    assert "the certificate of peer site-b is not checked" in caplog.text
+    assert client.groups() == client.groups() == []
+    assert len(caplog.records) == 1
+    peers.close()
+
+
+def test_nothing_is_logged_about_peers_that_are_checked(caplog: pytest.LogCaptureFixture) -> None:
+    peers = Peers(PATIENT)
+    peers.client(address_of("https://127.0.0.1:1/v3"))
+    assert caplog.text == ""
+    peers.close()
+
+
+def test_a_token_that_was_got_over_tls_does_not_travel_without(
+    server: PeerServer, trusting: PeerClient, certificate: Path
+) -> None:
+    with PeerServer() as plain:
+        server.catalogue = catalogue(plain.url)
+        with pytest.raises(PeerRefused, match="it would take a token of an https identity service over http"):
+            trusting.groups()
+        assert plain.asked() == []
+        plain.answers[GROUPS] = answer({"subcloud_peer_groups": []})
+        peers = Peers(replace(PATIENT, PEER_TLS_INSECURE=True))
+        assert peers.client(address_of(server.endpoint)).groups() == []
+        peers.close()

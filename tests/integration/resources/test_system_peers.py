@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from dcapi.models.states import AssociationType, SyncStatus
 from dcapi.parts import Parts
 from dcapi.services import system_peers
 from dcapi.sync.changes import ATTEND_JOB
+from tests.conftest import ADMIN_PASSWORD, make_site
 from tests.integration.resources.conftest import Made, peer_values
 from tests.site_client import SiteClient
 
@@ -261,3 +263,18 @@ def test_a_name_may_be_of_any_script(operator: SiteClient) -> None:
     made = operator.post("/system-peers", json=peer_values(1, peer_name="Ærø 北 & <co>")).get_json()
     assert made["peer-name"] == "Ærø 北 & <co>"
     assert operator.get("/system-peers/Ærø 北 & <co>").get_json() == made
+
+
+def test_a_peer_at_a_host_that_is_not_allowed_is_refused(prepared_instance: Path, tmp_path: Path) -> None:
+    with make_site(prepared_instance, tmp_path, PEER_ALLOWED_HOSTS="site-b.example:5000") as site:
+        operator = SiteClient.logged_in(site, "admin", ADMIN_PASSWORD)
+        refused = operator.post(
+            "/system-peers", json=peer_values(1, manager_endpoint="http://10.1.2.3:5000/v3")
+        )
+        assert refused.status_code == 400
+        assert "manager_endpoint: 10.1.2.3:5000 is not in DCAPI_PEER_ALLOWED_HOSTS" in refused.text
+        allowed = peer_values(1, manager_endpoint="https://site-b.example:5000/v3")
+        assert operator.post("/system-peers", json=allowed).status_code == 200
+        moved = {"manager_endpoint": "https://site-b.example:5001/v3"}
+        assert operator.patch("/system-peers/1", json=moved).status_code == 400
+        assert operator.patch("/system-peers/1", json={"peer_name": "other"}).status_code == 200

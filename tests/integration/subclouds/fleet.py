@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from dcapi.jobs.inline import InlineJobs
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.parts import Parts
+from dcapi.services import deployment, network_reconfiguration, prestaging
 from tests.site_client import SiteClient
 from tests.subcloud_forms import ADDRESS, bootstrap_values, form, new_form, secondary_form
 
@@ -109,6 +110,18 @@ class Fleet:
     def show(self, subcloud_id: int) -> dict[str, Any]:
         answer: dict[str, Any] = done(self.operator.get(f"/subclouds/{subcloud_id}")).json
         return answer
+
+    def run_sweep(self) -> None:
+        """What the reconciler finds due in the life of subclouds, done."""
+        with self.parts.unit_of_work() as session:
+            due = [
+                *deployment.deployments_due(session),
+                *network_reconfiguration.WORK.due(session),
+                *prestaging.WORK.due(session),
+            ]
+        for one in due:
+            self.parts.jobs.submit(one.name, one.key, **one.ids)
+        self.run_jobs()
 
     def run_jobs(self) -> int:
         assert isinstance(self.parts.jobs, InlineJobs)

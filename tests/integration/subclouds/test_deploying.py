@@ -257,3 +257,12 @@ def test_what_cannot_be_simulated_says_why(fleet: Fleet, app: Flask) -> None:
     assert "it cannot be online" in result.output
     assert "Subcloud not found" in runner.invoke(args=[*command, "offline", "quay-7"]).output
     assert runner.invoke(args=[*command, "sideways", "quay-1"]).exit_code == 2
+
+
+def test_what_a_deployment_needs_is_kept_for_as_long_as_it_goes_on(fleet: Fleet) -> None:
+    done(fleet.operator.post("/subclouds", **new_form()))
+    slow = replace(fleet.parts, deployer=SimulatedDeployer(3 * fleet.parts.settings.OPERATION_SECRET_TTL))
+    deployment.step(slow, 1)
+    [operation] = operations(fleet.parts)
+    due_at = time.time() + 3 * fleet.parts.settings.OPERATION_SECRET_TTL
+    assert operation.expires_at > due_at

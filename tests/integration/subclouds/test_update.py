@@ -57,9 +57,9 @@ def test_install_values_are_checked_and_kept(fleet: Fleet) -> None:
         ({"peer_group": "no-such"}, "Invalid peer group"),
         ({"peer_group": "99999999999999999999"}, "Invalid peer group"),
         ({"something": "else"}, "nothing to update"),
-        ({"name": "quay-9"}, "Not supported yet"),
-        ({"migrate": "true"}, "Not supported yet"),
-        ({"management_subnet": "10.9.0.0/24"}, "Not supported yet"),
+        ({"migrate": "false"}, "nothing to update"),
+        ({"migrate": "perhaps"}, "Invalid migrate value"),
+        ({"sysadmin_password": PASSWORD}, "nothing to update"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(fleet: Fleet, given: dict[str, str], text: str) -> None:
@@ -67,18 +67,16 @@ def test_what_cannot_be_asked_is_refused(fleet: Fleet, given: dict[str, str], te
     refused(patch(fleet, **given), 400, text)
 
 
-def test_a_subcloud_that_is_not_there_comes_before_what_is_not_supported(fleet: Fleet) -> None:
+def test_a_subcloud_that_is_not_there_comes_before_what_is_wrong_with_it(fleet: Fleet) -> None:
     refused(patch(fleet, name="quay-9"), 404, "Subcloud not found")
-    for verb in ("redeploy", "prestage", "restore", "reconfigure", "reinstall", "update_status"):
+    redeployed = fleet.operator.patch("/subclouds/quay-1/redeploy", **form(sysadmin_password=PASSWORD))
+    refused(redeployed, 404, "Subcloud not found")
+    prestaged = fleet.operator.patch("/subclouds/quay-1/prestage", json={"sysadmin_password": PASSWORD})
+    refused(prestaged, 404, "Subcloud not found")
+    for verb in ("restore", "reconfigure", "reinstall", "update_status"):
         body = {"endpoint": "dc-cert", "status": "in-sync"}
         answer = fleet.operator.patch(f"/subclouds/quay-1/{verb}", json=body)
         refused(answer, 404, "Subcloud not found")
-
-
-@pytest.mark.parametrize("verb", ["redeploy", "prestage"])
-def test_verbs_to_come_say_so(fleet: Fleet, verb: str) -> None:
-    fleet.secondary()
-    refused(fleet.operator.patch(f"/subclouds/1/{verb}"), 400, "Not supported yet")
 
 
 @pytest.mark.parametrize("verb", ["restore", "reconfigure", "reinstall"])

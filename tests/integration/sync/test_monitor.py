@@ -164,7 +164,8 @@ def test_the_alarm_names_the_groups_that_the_peer_leads(quiet: Site) -> None:
     heartbeat(quiet, times=3)
     (alarm,) = alarms(quiet)
     assert alarm["severity"] == "critical"
-    assert "trains" in alarm["reason_text"]
+    led = ". It leads the peer group(s) trains, which this site can take over."
+    assert alarm["reason_text"].endswith(led)
 
 
 def test_only_an_enabled_peer_with_an_association_is_watched(site: Site) -> None:

@@ -135,6 +135,18 @@ def test_a_user_that_was_added_again_does_not_get_the_old_tokens_back(identity: 
     log_in(identity)
 
 
+def test_another_password_ends_older_tokens_and_no_others(identity: EmbeddedIdentity) -> None:
+    token = log_in(identity)
+    sams = identity.log_in(Reference(name="sam"), "secret", None)
+    identity.users.set_password("joan", "another")
+    with pytest.raises(Unauthorized):
+        identity.caller_of(token.text)
+    with pytest.raises(Unauthorized):
+        identity.renew(token.text, None)
+    assert identity.caller_of(identity.log_in(JOAN, "another", None).text).user_id == joans_id(identity)
+    identity.caller_of(sams.text)
+
+
 def test_other_roles_end_older_tokens(identity: EmbeddedIdentity, tmp_path: Path) -> None:
     token = log_in(identity)
     path = tmp_path / IDENTITY_FILE

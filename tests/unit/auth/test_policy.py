@@ -10,17 +10,19 @@ from flask.views import MethodView
 
 from dcapi.auth.context import Caller, caller, set_caller
 from dcapi.auth.policy import (
-    RULES,
     access_of,
     allows,
     any_token,
     authorize,
+    install,
     may,
     public,
     requires,
     with_implied,
 )
+from dcapi.auth.rules import RULES
 from dcapi.errors import Forbidden
+from dcapi.settings import Settings
 
 # The contract's table, row by row: which of these roles, alone, may do it.
 READING = {"admin", "configurator", "operator", "reader"}
@@ -42,6 +44,7 @@ EXPECTED: dict[str, set[str]] = {
     "dc_api:subcloud_peer_groups:get": CHANGING,
     "dc_api:alarm_manager:get": READING,
     "dc_api:subclouds:manage_unmanage": CHANGING | {"operator"},
+    "dc_api:subclouds:get_secrets": {"admin"},
 }
 
 
@@ -49,9 +52,11 @@ def somebody(*roles: str, project: str = "admin") -> Caller:
     return Caller("1", "somebody", project, frozenset(roles))
 
 
-@pytest.fixture
-def request_context() -> Iterator[None]:
-    with Flask("tests").test_request_context():
+@pytest.fixture(autouse=True)
+def _request_context() -> Iterator[None]:
+    app = Flask("tests")
+    install(app, Settings())
+    with app.test_request_context():
         yield
 
 
@@ -88,7 +93,6 @@ def test_a_rule_that_there_is_not_is_noticed_where_the_view_is_defined() -> None
         requires()
 
 
-@pytest.mark.usefixtures("request_context")
 def test_authorize_passes_whoever_one_of_the_rules_lets_through() -> None:
     set_caller(somebody("operator"))
     authorize("dc_api:subclouds:modify", "dc_api:subclouds:manage_unmanage")
@@ -96,14 +100,12 @@ def test_authorize_passes_whoever_one_of_the_rules_lets_through() -> None:
     assert not may("dc_api:subclouds:modify")
 
 
-@pytest.mark.usefixtures("request_context")
 def test_a_refusal_says_what_it_takes() -> None:
     set_caller(somebody("operator"))
     with pytest.raises(Forbidden, match="dc_api:subclouds:modify: it takes a role of admin, configurator"):
         authorize("dc_api:subclouds:modify")
 
 
-@pytest.mark.usefixtures("request_context")
 def test_a_request_that_nobody_logged_in_for_has_no_caller() -> None:
     with pytest.raises(RuntimeError):
         caller()

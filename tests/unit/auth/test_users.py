@@ -140,6 +140,8 @@ def test_a_change_of_the_same_length_in_the_same_instant_counts_too(
         f"users: {{a: &same {{id: a, password: '{HASH}', roles: [], projects: [admin]}}, b: *same}}",
         "users: {",
         "users: !!python/object:os.system {}",
+        "users: 2026-99-99",
+        "users: !!bool maybe",
         "\ud800",
     ],
 )
@@ -249,3 +251,24 @@ def test_a_deleted_admin_stays_deleted_until_a_password_is_given(folder: Instanc
 def test_a_given_password_of_no_use_stops_the_start(folder: InstanceFolder, password: str) -> None:
     with pytest.raises(SettingsError, match="DCAPI_ADMIN_PASSWORD"):
         prepare_identity(folder, Settings(ADMIN_PASSWORD=password))
+
+
+def test_another_password_replaces_the_first_one(users: Users, folder: InstanceFolder) -> None:
+    (folder.path / ADMIN_PASSWORD_FILE).write_text("first")
+    before = users.add("admin", "first", ["admin"], ["admin"])
+    users.set_password("admin", "second")
+    after = found(users, "admin")
+    assert (after.id, after.roles, after.projects) == (before.id, before.roles, before.projects)
+    assert users.verify(after, "second")
+    assert not users.verify(after, "first")
+    assert not (folder.path / ADMIN_PASSWORD_FILE).exists()
+
+
+def test_a_password_of_no_use_changes_nothing(users: Users) -> None:
+    users.add("joan", "secret", ["admin"], ["admin"])
+    for password in ("", "x" * 1025, "\ud800"):
+        with pytest.raises(BadRequest):
+            users.set_password("joan", password)
+    with pytest.raises(NotFound):
+        users.set_password("nobody", "secret")
+    assert users.verify(found(users, "joan"), "secret")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, Target
 from dcapi.deploy.registry import deployer_of
-from dcapi.deploy.simulated import SimulatedDeployer, failures_of
+from dcapi.deploy.simulated import Chance, SimulatedDeployer, failures_of
 from dcapi.errors import SettingsError
 from dcapi.models.states import ENDPOINT_TYPES
 from dcapi.settings import settings_from
@@ -37,10 +39,74 @@ def test_a_managed_subcloud_is_in_sync_everywhere() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["quay-1", ":install", "quay-1:", "quay-1:fly", "quay-1:install,,x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quay-1",
+        ":install",
+        "quay-1:",
+        "quay-1:fly",
+        "quay-1:install,,x",
+        "@10.0.0.1:install",
+        "quay-1@:install",
+    ],
+)
 def test_failures_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="NAME:PHASE"):
         deployer_of(settings_from({"DEPLOY_FAILURES": text}))
+
+
+@pytest.mark.parametrize("subject", ["10.71.9.20", "quay-1@10.71.9.20"])
+def test_a_failure_of_an_address_is_over_when_the_address_is_corrected(subject: str) -> None:
+    deployer = SimulatedDeployer(0, failures_of(f"{subject}:rehome"))
+    wrong = replace(TARGET, bootstrap_address="10.71.9.20")
+    assert isinstance(deployer.begin(Phase.REHOME, wrong), Failed)
+    assert deployer.begin(Phase.REHOME, replace(wrong, bootstrap_address="10.71.9.21")) == Done()
+    other = deployer.begin(Phase.REHOME, replace(wrong, name="quay-2"))
+    assert isinstance(other, Done if "@" in subject else Failed)
+
+
+@pytest.mark.parametrize("subject", ["fd00:0::0020", "quay-1@FD00::20"])
+def test_an_address_is_known_in_every_spelling(subject: str) -> None:
+    deployer = SimulatedDeployer(0, failures_of(f"{subject}:rehome"))
+    assert isinstance(deployer.begin(Phase.REHOME, replace(TARGET, bootstrap_address="fd00::20")), Failed)
+    assert deployer.begin(Phase.REHOME, TARGET) == Done()
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_can_be_made_to_fail(phase: Phase) -> None:
+    deployer = SimulatedDeployer(0, failures_of(f"quay-1:{phase.value}"))
+    assert isinstance(deployer.begin(phase, TARGET), Failed)
+
+
+def outcomes(seed: int, attempt: int = 1) -> list[bool]:
+    chance = Chance(seed=seed, failure_rate=0.3)
+    targets = [replace(TARGET, name=f"quay-{number}", attempt=attempt) for number in range(300)]
+    deployer = SimulatedDeployer(0, chance=chance)
+    return [isinstance(deployer.begin(Phase.REHOME, target), Failed) for target in targets]
+
+
+def test_the_seed_alone_decides_which_phases_fail() -> None:
+    assert outcomes(1) == outcomes(1)
+    assert outcomes(1) != outcomes(2)
+    assert outcomes(1) != outcomes(1, attempt=2)
+    assert 60 <= sum(outcomes(1)) <= 120
+
+
+def test_times_differ_within_their_share_and_follow_the_seed() -> None:
+    def seconds(seed: int) -> list[float]:
+        deployer = SimulatedDeployer(10.0, chance=Chance(seed=seed, jitter=0.5))
+        states = [deployer.begin(Phase.INSTALL, replace(TARGET, name=f"quay-{n}")) for n in range(50)]
+        return [state.seconds for state in states if isinstance(state, Running)]
+
+    assert seconds(1) == seconds(1) != seconds(2)
+    assert len(set(seconds(1))) == 50
+    assert all(5.0 <= one <= 15.0 for one in seconds(1))
+
+
+def test_no_phase_fails_by_chance_unless_a_rate_is_set() -> None:
+    deployer = deployer_of(settings_from({"DEPLOY_PHASE_SECONDS": 0, "DEPLOY_SEED": 7}))
+    assert all(deployer.begin(phase, TARGET) == Done() for phase in Phase)
 
 
 def test_secrets_of_a_target_are_in_no_log_line() -> None:

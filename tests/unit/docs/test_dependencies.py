@@ -8,7 +8,13 @@ import pytest
 
 from tests.unit.docs.pages import DOCS, ROOT, read
 
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-postgres.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-postgres.txt",
+    "requirements-keystone.txt",
+    "requirements-ansible.txt",
+)
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[\w,]+\])?==\S+")
 
 

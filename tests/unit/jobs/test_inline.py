@@ -8,7 +8,7 @@ from contextvars import ContextVar
 import pytest
 
 from dcapi.jobs.inline import InlineJobs
-from dcapi.log import request_id
+from dcapi.log import accepted_request_id, global_request_id, request_id, request_ids
 from tests.unit.jobs.clock import FakeClock
 
 
@@ -142,6 +142,37 @@ def test_a_job_carries_the_request_id_of_its_request_and_nothing_else(jobs: Inli
         other.reset(other_token)
 
     assert seen == [("req-1", "untouched")]
+
+
+def test_a_job_carries_the_id_that_the_sender_gave_its_request(jobs: InlineJobs) -> None:
+    seen: list[str] = []
+    jobs.register("look", lambda: seen.append(global_request_id.get()))
+    with request_ids("req-1", "req-of-the-sender"):
+        jobs.submit("look", "look")
+    jobs.run_waiting()
+    assert seen == ["req-of-the-sender"]
+
+
+def test_jobs_that_no_request_asked_for_have_ids_of_their_own(jobs: InlineJobs) -> None:
+    seen: list[str] = []
+    jobs.register("look", lambda: seen.append(request_id.get()))
+    for key in ("first", "second"):
+        jobs.submit("look", key)
+    jobs.run_waiting()
+    assert len({accepted_request_id(each) for each in seen} - {""}) == 2
+
+
+@pytest.mark.parametrize(("asked", "runs_under"), [(("", "req-1"), "req-1"), (("req-1", "req-2"), "req-1")])
+def test_a_job_that_waits_runs_under_the_first_request_that_asked_for_it(
+    jobs: InlineJobs, asked: tuple[str, ...], runs_under: str
+) -> None:
+    seen: list[str] = []
+    jobs.register("look", lambda: seen.append(request_id.get()))
+    for asker in asked:
+        with request_ids(asker):
+            jobs.submit("look", "look")
+    jobs.run_waiting()
+    assert seen == [runs_under]
 
 
 def test_a_job_of_an_unknown_name_is_refused(jobs: InlineJobs) -> None:

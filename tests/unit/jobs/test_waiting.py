@@ -135,6 +135,25 @@ def test_jobs_that_waited_for_a_key_keep_their_order() -> None:
     assert taken(waiting, 1.0) == jobs[1:]
 
 
+def test_a_parked_job_that_a_request_asks_for_too_gets_its_turn_when_the_key_is_free() -> None:
+    waiting = WaitingJobs(10)
+    swept = Job("sync", "association:1")
+    asked = Job("sync", "association:1", request_id="req-1")
+    waiting.add(swept, 1.0)
+    running = waiting.take(1.0)
+    assert running is not None
+    waiting.add(swept, 1.0)
+    assert waiting.take(1.0) is None  # parked: its key is busy
+    assert waiting.add(asked, 1.0) is Added.COALESCED
+    assert waiting.take(1.0) is None
+    waiting.end(running)
+
+    handed_out = waiting.take(1.0)
+
+    assert handed_out == asked
+    assert handed_out.request_id == "req-1"
+
+
 def test_a_full_queue_takes_no_more_but_still_knows_what_it_has() -> None:
     waiting = WaitingJobs(1)
     waiting.add(job(1), 5.0)

@@ -68,3 +68,12 @@ def test_the_address_is_spelled_as_each_call_wants_it() -> None:
     payload = SubcloudPayload("edge-1", "a" * 32, bootstrap_address="10.10.10.12")
     assert "bootstrap-address" in names(payload.creation_form())
     assert names(payload.update_form()) == {"bootstrap_address"}
+
+
+def test_the_secrets_of_a_payload_are_known_encoded_and_not() -> None:
+    values = {"admin_password": "Qm9sbGFyZCo3", "deep": [{"password": "Winch 3"}], "pin_password": "x"}
+    payload = SubcloudPayload(
+        "quay", "r", bootstrap_values=values, install_values={"bmc_password": "c2VhbA=="}
+    )
+    assert set(payload.secrets()) == {"Qm9sbGFyZCo3", "Bollard*7", "Winch 3", "c2VhbA==", "seal"}
+    assert "Winch" not in repr(payload)

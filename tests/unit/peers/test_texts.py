@@ -37,6 +37,24 @@ def test_the_message_of_a_body_is_found(body: str, text: str) -> None:
     assert readable(body.encode()) == text
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<html><script>let page = 1;", ""),
+        ("<html><head><title>Oops</title><body>It broke", "It broke"),
+        ("<html><head><style>p {}</style></head>It broke", "It broke"),
+    ],
+)
+def test_an_element_that_is_not_closed_hides_what_stands_in_it(body: str, text: str) -> None:
+    assert readable(body.encode()) == text
+
+
+def test_a_page_of_elements_that_are_not_closed_is_looked_through_once() -> None:
+    # Were the time to grow with the square of the length, this would not end before the test is given up.
+    for _ in range(100):
+        assert readable(b"<head " * 10_000) == ""
+
+
 def test_bytes_that_are_no_text_are_readable_all_the_same() -> None:
     assert readable(b"\xff\xfebad") == "\ufffd\ufffdbad"
 

@@ -129,7 +129,7 @@ CREATION_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"secondary": "maybe"}, "Invalid secondary value"),
     ({"secondary": "true", "migrate": "true"}, "A secondary subcloud cannot be created with migrate"),
     ({"secondary": "true", "deploy_config": "a: 1"}, "cannot be created with deploy_config"),
-    ({"migrate": "true"}, "Not supported yet"),
+    ({"migrate": "true", "deploy_config": b"a: 1"}, "it takes no deploy_config"),
     ({"migrate": "perhaps"}, "Invalid migrate value"),
     ({"deploy_config": b"\xff\xfe"}, "Invalid deploy_config"),
     ({"management_subnet": b"10.70.1.0/24"}, "management_subnet invalid: must be a text"),
@@ -186,10 +186,14 @@ def test_a_change_that_is_wrong_is_refused_by_its_field(options: dict[str, Any],
     assert text in refusal_of(change, **options)
 
 
-def test_parts_that_ask_for_a_verb_are_named() -> None:
+def test_the_fields_of_a_network_are_one_thing_that_is_given() -> None:
     asked = change(migrate="true", management_subnet="10.1.0.0/24", description="x")
-    assert asked.verbs == {"migrate", "management_subnet"}
-    assert asked.given() == {"migrate", "management_subnet", "description"}
+    assert asked.network == {"management_subnet": "10.1.0.0/24"}
+    assert asked.given() == {"migrate", "network", "description"}
+
+
+def test_a_password_that_nothing_needs_is_not_given() -> None:
+    assert change(sysadmin_password="c2VhbA==", description="x").given() == {"description"}
 
 
 def test_another_site_spells_the_bootstrap_address_either_way() -> None:

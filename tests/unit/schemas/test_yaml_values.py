@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from dcapi.errors import BadRequest
+from dcapi.schemas import yaml_values
 from dcapi.schemas.yaml_values import MAX_DEPTH, load_yaml
 
 WHAT = "bootstrap_values"
@@ -70,9 +72,9 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "an ordered map": ("a: !!omap [b: 1]", "an ordered map"),
     "pairs": ("a: !!pairs [b: 1]", "a list of pairs"),
     "binary data": ("a: !!binary aGVq", "binary data"),
-    "a Python object": ("a: !!python/object/apply:os.system [true]", "python/object/apply:os.system"),
-    "a Python tuple": ("a: !!python/tuple [1]", "python/tuple"),
-    "an unknown tag": ("a: !vault x", "!vault"),
+    "a Python object": ("a: !!python/object/apply:os.system [true]", "holds a value with a tag"),
+    "a Python tuple": ("a: !!python/tuple [1]", "holds a value with a tag"),
+    "an unknown tag": ("a: !vault x", "holds a value with a tag (line 1, column 4)"),
     "a number as a key": ("a:\n  1: b", "a key that is no text (put it into quotes) (line 2, column 3)"),
     "a boolean as a key": ("yes: b", "a key that is no text"),
     "null as a key": ("~: b", "a key that is no text"),
@@ -88,6 +90,8 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "more digits than can be converted": ("a: " + "9" * 5000, "a number that is too long"),
     "a very long sexagesimal": ("a: 1" + ":1" * 100_000, "a number that is too long"),
     "a tag that does not fit": ("a: !!int x", "does not fit its type"),
+    "a number without digits": ('a: !!int ""', "does not fit its type"),
+    "a fraction without digits": ('a: !!float "-"', "does not fit its type"),
     "a boolean that is none": ("a: !!bool x", "does not fit its type"),
     "a mapping that is none": ("a: !!map [1]", "not a mapping"),
     "a list that is none": ("a: !!seq {b: 1}", "not a list"),
@@ -146,3 +150,35 @@ def test_the_longest_document_is_a_setting() -> None:
 def test_a_document_of_many_values_is_read_in_time() -> None:
     document = "".join(f"key_{number}: [1, 'two', {{three: four}}]\n" for number in range(3000))
     assert len(load_yaml(document, WHAT)) == 3000
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml_values._SafeLoader], ids=["pure", "c"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "password: *Tide-table9",
+        "password: !Tide-table9 x",
+        "password: !Tide-table9!x y",
+        "password: %Tide-table9",
+        "password: @Tide-table9",
+        "password: `Tide-table9`",
+        'password: "Tide-table9',
+        'password: "Tide-table9\\q"',
+        "password: Tide-table9: x",
+        "password: 'Tide-table9' Tide-table9",
+        "password: |Tide-table9",
+        "password: [Tide-table9",
+        "password: {Tide-table9: 1",
+        "password: Tide-table9\n\ta: b",
+        "password: Tide-table9\x01",
+        "? Tide-table9 : [",
+        "password: &Tide-table9 [*Tide-table9]",
+    ],
+)
+def test_what_is_wrong_is_told_without_the_values(
+    monkeypatch: pytest.MonkeyPatch, loader: Any, document: str
+) -> None:
+    monkeypatch.setattr(yaml_values, "_SafeLoader", loader)
+    with pytest.raises(BadRequest) as refusal:
+        load_yaml(document, "bootstrap_values")
+    assert "Tide-table9" not in refusal.value.message

@@ -1,0 +1,122 @@
+"""Parameters, headers and error answers that calls share, as components of the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcapi.api.description.answers import TEXT, named
+from dcapi.api.errors import MEANINGS
+from dcapi.api.request import PEER_USER_AGENT
+from dcapi.api.request_ids import HEADER as REQUEST_ID
+
+REFERENCE = "reference"
+
+# First part of a path below /v1.0 → what a reference in it is.
+REFERENCES: dict[str, str] = {
+    "system-peers": "Id, UUID or name of the system peer.",
+    "subcloud-peer-groups": "Id or name of the subcloud peer group.",
+    "peer-group-associations": "Id of the association.",
+    "subclouds": "Id or name of the subcloud; from another site its region name, and to delete its name.",
+    "subcloud-groups": "Id or name of the subcloud group.",
+}
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "FromAnotherSite": {
+        "name": "User-Agent",
+        "in": "header",
+        "description": f"{PEER_USER_AGENT} says that the request comes from another site.",
+        "schema": {**TEXT, "examples": [PEER_USER_AGENT]},
+    },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "wait=SECONDS (RFC 7240) delays the answer until the outcome is there.",
+        "schema": {**TEXT, "examples": ["wait=10"]},
+    },
+    "Force": {
+        "name": "force",
+        "in": "query",
+        "description": "true deletes here alone, whatever the peer has.",
+        "schema": {**TEXT, "examples": ["true"]},
+    },
+    "NoCatalogue": {
+        "name": "nocatalog",
+        "in": "query",
+        "description": "When it is there, whatever its value, the answer holds no catalogue.",
+        "schema": TEXT,
+        "allowEmptyValue": True,
+    },
+    "SubjectToken": {
+        "name": "X-Subject-Token",
+        "in": "header",
+        "required": True,
+        "description": "The token that is asked about.",
+        "schema": TEXT,
+    },
+}
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "RequestId": {
+        "description": "The id of the request, as in the log.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^req-[0-9a-f-]{36}$"},
+    },
+    "PreferenceApplied": {"description": "Present when it was waited.", "schema": TEXT},
+    "SubjectToken": {"description": "The token.", "required": True, "schema": TEXT},
+    "WhereToLogIn": {"description": "Where to log in.", "required": True, "schema": TEXT},
+    "RetryAfter": {"description": "Seconds.", "schema": TEXT},
+    "Allow": {"description": "The methods of this address.", "required": True, "schema": TEXT},
+}
+
+# Header of an answer → its component; by status those that errors bear beside the request id.
+HEADER_NAMES = {
+    REQUEST_ID: "RequestId",
+    "Preference-Applied": "PreferenceApplied",
+    "X-Subject-Token": "SubjectToken",
+    "WWW-Authenticate": "WhereToLogIn",
+    "Retry-After": "RetryAfter",
+    "Allow": "Allow",
+}
+ERROR_HEADERS: dict[int, tuple[str, ...]] = {
+    401: ("WhereToLogIn",),
+    405: ("Allow",),
+    429: ("RetryAfter",),
+    503: ("RetryAfter",),
+}
+
+
+def headers(*components: str) -> dict[str, Any]:
+    """The headers of an answer: its request id, and these components."""
+    wanted = {"RequestId", *components}
+    return {
+        name: {"$ref": f"#/components/headers/{component}"}
+        for name, component in HEADER_NAMES.items()
+        if component in wanted
+    }
+
+
+def error_response(code: int, description: str, *, identity: bool) -> dict[str, Any]:
+    """An error answer: JSON for who names it, else a page; the identity service knows its own JSON alone."""
+    content: dict[str, Any] = {
+        "application/json": {"schema": named("IdentityError" if identity else "Error")},
+    }
+    if not identity:
+        content["text/html"] = {"schema": TEXT}
+    return {
+        "description": description or MEANINGS[code][1],
+        "headers": headers(*ERROR_HEADERS.get(code, ())),
+        "content": content,
+    }
+
+
+def reference_parameter(resource: str) -> dict[str, Any]:
+    """The variable part of a path."""
+    digits_alone = resource == "peer-group-associations"
+    pattern = "^[0-9]+$" if digits_alone else "^[^/]+$"
+    return {
+        "name": REFERENCE,
+        "in": "path",
+        "required": True,
+        "description": REFERENCES[resource],
+        "schema": {"type": "string", "minLength": 1, "pattern": pattern},
+    }

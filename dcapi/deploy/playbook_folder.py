@@ -1,0 +1,149 @@
+"""The folder of one subcloud's playbooks: its lock, what ran last of each phase, and the kept outputs.
+
+Everything in it is for this site's user alone. The lock is held by the process that runs a playbook, so it
+is free exactly when none runs, whichever processes died.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dcapi.deploy.port import Phase
+
+OUTPUTS = "output"
+# What a playbook works with while it runs, secrets included.
+WORK = "run"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A playbook that was begun."""
+
+    # Names the run among all; its processes bear it in their environment.
+    token: str
+    phase: str
+    # A digest that tells whether a target is the one that it was begun for.
+    digest: str = field(repr=False)
+    # Seconds since this host was started.
+    began_at: float
+    output: str
+    # How often it was begun anew because the process that ran it had died.
+    interruptions: int = 0
+    # What it is worth no longer counts: something else was asked for meanwhile.
+    discarded: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended."""
+
+    token: str
+    status: str
+    reason: str
+
+
+class PlaybookFolder:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Make it, and what is above it, for this user alone."""
+        for folder in (self.path.parent, self.path, self.path / OUTPUTS):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[int | None]:
+        """Hold the lock, as an open file; None when a playbook runs. Who inherits the file holds it too."""
+        with take_lock(self.path / "lock") as handle:
+            yield handle
+
+    def run(self, phase: Phase) -> Run | None:
+        """What runs or ran last of this phase."""
+        found = _read(self.path / f"{phase.value}.run.json")
+        return None if found is None else Run(**found)
+
+    def runs(self) -> list[Run]:
+        """Every run that has not ended in good order: one may run, the others were cut off."""
+        found = (run for phase in Phase if (run := self.run(phase)) is not None)
+        return [run for run in found if self.result(run) is None]
+
+    def write_run(self, run: Run) -> None:
+        draft = self.path / ".run.json"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(run), file)
+        draft.replace(self.path / f"{run.phase}.run.json")
+
+    def result_path(self, phase: str) -> Path:
+        return self.path / f"{phase}.result.json"
+
+    def result(self, run: Run) -> Result | None:
+        """How that run ended; None when it did not, or was ended from outside."""
+        found = _read(self.result_path(run.phase))
+        result = None if found is None else Result(**found)
+        return result if result is not None and result.token == run.token else None
+
+    def forget(self, phase: Phase) -> None:
+        """Let nobody take an earlier run of this phase for a later one."""
+        (self.path / f"{phase.value}.run.json").unlink(missing_ok=True)
+        self.result_path(phase.value).unlink(missing_ok=True)
+
+    def forget_secrets(self) -> None:
+        """Remove what a playbook was told; to be called under the lock."""
+        shutil.rmtree(self.path / WORK, ignore_errors=True)
+
+    def new_output(self, phase: Phase, keep: int) -> Path:
+        """Where a new run writes its output; only the newest ones stay."""
+        outputs = self.path / OUTPUTS
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        for old in sorted(outputs.iterdir())[: -(keep - 1) or None]:
+            old.unlink(missing_ok=True)
+        return outputs / f"{now}-{phase.value}.log"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text())
+        return found if isinstance(found, dict) else None
+    return None
+
+
+@contextmanager
+def take_lock(path: Path) -> Iterator[int | None]:
+    """Hold a lock between processes, without waiting; None when another one has it.
+
+    The lock lasts until the last process that inherited the open file has closed it.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def take_slot(folder: Path, slots: int) -> Iterator[int | None]:
+    """Hold one of so many locks; None when all are taken."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for number in range(slots):
+        with take_lock(folder / str(number)) as handle:
+            if handle is not None:
+                yield handle
+                return
+    yield None

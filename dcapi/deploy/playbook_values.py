@@ -1,0 +1,129 @@
+"""What a playbook is told of a subcloud: its inventory and its variables. docs/deployers.md lists them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from dcapi.deploy.port import Phase, Target
+from dcapi.models.secret_values import secret_texts
+
+Values = dict[str, Any]
+
+# Passwords that the wire has in base64, and a playbook in plain text.
+BASE64_KEYS = ("admin_password", "bmc_password", "sysadmin_password")
+# What bootstrap values may say of ansible itself. Anything else of that kind could run programs on this host.
+ALLOWED_ANSIBLE_KEYS = frozenset({"ansible_ssh_pass", "ansible_become_pass"})
+ANSIBLE_PREFIX = "ansible_"
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# How stored values name the address beside them.
+ADDRESS_KEY = "bootstrap-address"
+
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+REMOTE_USER = "sysadmin"
+CONFIG_FILE = "deploy_config.yml"
+
+
+def inventory_of(target: Target) -> str:
+    """An inventory with the subcloud as its one host."""
+    address = address_of(target)
+    host = {} if address is None else {"ansible_host": address}
+    inventory = {"all": {"vars": {"ansible_user": REMOTE_USER}, "hosts": {host_name(target): host}}}
+    return as_data(inventory)
+
+
+def host_name(target: Target) -> str:
+    """The subcloud's name; one that ansible would take for a pattern of names is replaced."""
+    return target.name if HOST_NAME.fullmatch(target.name) else f"subcloud-{target.subcloud_id}"
+
+
+def address_of(target: Target) -> str | None:
+    return target.bootstrap_address or target.bootstrap_values.get(ADDRESS_KEY)
+
+
+def as_data(value: Values) -> str:
+    """YAML of which ansible evaluates nothing: what a caller of the API sent is never a template."""
+    return "!unsafe\n" + yaml.safe_dump(value, allow_unicode=True, default_flow_style=False, sort_keys=False)
+
+
+def variables_of(phase: Phase, target: Target, config_path: str) -> Values:
+    """The variables of a playbook: bootstrap values, options of the phase, what is known of the subcloud."""
+    values = {
+        **_usable(target.bootstrap_values),
+        **_usable(target.options),
+        "deployment_phase": phase.value,
+        "subcloud_id": target.subcloud_id,
+        "subcloud_name": target.name,
+        "region_name": target.region_name,
+        "software_version": target.software_version,
+        "bootstrap_address": address_of(target),
+        "install_values": None if target.install_values is None else _decoded(target.install_values),
+        "deploy_config_file": None if target.deploy_config is None else config_path,
+    }
+    return {**_decoded(values), **_passwords(target)}
+
+
+def _usable(values: Mapping[str, Any]) -> Values:
+    return {
+        key: value
+        for key, value in values.items()
+        if VARIABLE.fullmatch(key) and (not key.startswith(ANSIBLE_PREFIX) or key in ALLOWED_ANSIBLE_KEYS)
+    }
+
+
+def _decoded(values: Mapping[str, Any]) -> Values:
+    return {key: decoded(value) if key in BASE64_KEYS else value for key, value in values.items()}
+
+
+def _passwords(target: Target) -> Values:
+    """The system administrator's password, under the names that ansible and its playbooks look for."""
+    if target.sysadmin_password is None:
+        return {}
+    password = decoded(target.sysadmin_password)
+    given = target.bootstrap_values.get("admin_password")
+    return {
+        "sysadmin_password": password,
+        "ansible_ssh_pass": password,
+        "ansible_become_pass": password,
+        "admin_password": password if given is None else decoded(given),
+    }
+
+
+def decoded(value: Any) -> Any:
+    """The text that stands in base64; what is none stays as it is."""
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError, TypeError):
+        return value
+
+
+def secrets_of(target: Target) -> list[str]:
+    """Every secret text that a playbook gets, decoded ones in both forms."""
+    found = set(_secret_texts(target))
+    return sorted(found | {str(decoded(text)) for text in found})
+
+
+def _secret_texts(target: Target) -> Iterator[str]:
+    if target.sysadmin_password is not None:
+        yield target.sysadmin_password
+    for values in (target.bootstrap_values, target.install_values, target.options):
+        if values:
+            yield from secret_texts(dict(values))
+    yield from _config_secrets(target.deploy_config)
+
+
+def _config_secrets(text: str | None) -> Iterator[str]:
+    """Secrets of a deployment configuration, which is any text; most are a few YAML documents."""
+    if text is None:
+        return
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError:
+        return
+    for document in documents:
+        yield from secret_texts(document)

@@ -1,0 +1,35 @@
+"""A peer asks this site to audit a peer group: a hint, which the peer's own rows have to bear out."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dcapi.models import PeerGroupAssociation as Association
+from dcapi.models import SystemPeer
+from dcapi.parts import Parts
+from dcapi.services.peer_groups import find_group
+from dcapi.sync.audit_requests import ask_for_audits
+from dcapi.sync.changes import hint, lock_associations
+
+
+def ask_for_audit(session: Session, parts: Parts, reference: int | str, peer_uuid: str) -> str | None:
+    """Note that a peer's copy of a group has to be read; jobs do it.
+
+    Returns why that is not done, None when it is; raises NotFound for a group that there is not.
+    """
+    group = find_group(session, reference)
+    name = group.peer_group_name
+    peer_id = session.scalar(select(SystemPeer.id).where(SystemPeer.peer_uuid == peer_uuid))
+    if peer_id is None:
+        return f"Subcloud peer group {name} is not audited: no system peer here has the UUID {peer_uuid}."
+    of_peer = (Association.peer_group_id == group.id, Association.system_peer_id == peer_id)
+    associations = lock_associations(session, *of_peer, Association.deleting.is_(False))
+    if not associations:
+        return f"Subcloud peer group {name} is not audited: it is not associated with peer {peer_uuid}."
+    ids = [association.id for association in associations]
+    ask_for_audits(session, ids)
+    session.commit()
+    parts.monitor_bell.ring()
+    hint(parts, ids)
+    return None

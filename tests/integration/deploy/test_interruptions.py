@@ -1,0 +1,191 @@
+"""Playbooks whose workers end, in good order or not: one runs at a time, and none is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from dcapi.deploy.playbook_folder import PlaybookFolder
+from dcapi.deploy.playbook_process import SUPERVISOR_MARK, TASK_MARK, marked_processes
+from dcapi.deploy.port import Done, Failed, Phase, Running
+from dcapi.lab.waiting import wait_until
+from tests.integration.deploy.playbooks import (
+    HANG,
+    Workshop,
+    append,
+    begun,
+    ended,
+    needs_ansible,
+    processes,
+    target_of,
+    wait_file,
+    wait_for,
+    wait_gone,
+)
+
+pytestmark = needs_ansible
+
+
+def kill_supervisor(workshop: Workshop, phase: Phase = Phase.INSTALL) -> None:
+    """As the kernel does when memory runs out."""
+    token = workshop.token(phase)
+    wait_until("tasks to run", lambda: marked_processes(TASK_MARK, token), within=60)
+    for pid in marked_processes(SUPERVISOR_MARK, token):
+        os.kill(pid, signal.SIGKILL)
+    wait_until("its end", lambda: is_free(workshop))
+
+
+def is_free(workshop: Workshop) -> bool:
+    with PlaybookFolder(workshop.runs / "1").locked() as lock:
+        return lock is not None
+
+
+def test_a_playbook_outlives_its_worker_and_another_one_gets_the_outcome(workshop: Workshop) -> None:
+    gate, lines = workshop.folder / "gate", workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "begun"), wait_for(gate))
+    begun(workshop.deployer(), Phase.INSTALL, target_of())
+    wait_file(lines)
+    other = workshop.deployer()
+    # The first worker died before it had written that the phase has begun, so it is begun again.
+    assert isinstance(other.begin(Phase.INSTALL, target_of()), Running)
+    assert isinstance(other.poll(Phase.INSTALL, target_of()), Running)
+    gate.touch()
+    assert ended(other, Phase.INSTALL, target_of()) == Done()
+    assert lines.read_text() == "begun\n"
+    # Who asks again before the row is written is told the same.
+    assert other.poll(Phase.INSTALL, target_of()) == Done()
+
+
+def test_a_worker_that_ends_ends_its_playbooks_and_the_next_one_begins_them_anew(workshop: Workshop) -> None:
+    gate, lines = workshop.folder / "gate", workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "begun"), wait_for(gate))
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target_of())
+    token = workshop.token(Phase.INSTALL)
+    wait_file(lines)
+    deployer.close()
+    assert processes(token) == []
+    assert isinstance(deployer.poll(Phase.INSTALL, target_of()), Running)
+    assert isinstance(deployer.begin(Phase.BOOTSTRAP, target_of(2)), Failed | Running)
+    assert processes(token) == []
+    gate.touch()
+    assert ended(workshop.deployer(), Phase.INSTALL, target_of()) == Done()
+    assert lines.read_text() == "begun\nbegun\n"
+
+
+def test_a_worker_ends_what_it_looks_after_for_one_that_died(workshop: Workshop) -> None:
+    workshop.write(Phase.INSTALL, HANG)
+    begun(workshop.deployer(), Phase.INSTALL, target_of())
+    token = workshop.token(Phase.INSTALL)
+    other = workshop.deployer()
+    assert isinstance(other.poll(Phase.INSTALL, target_of()), Running)
+    other.close()
+    assert processes(token) == []
+
+
+def test_what_a_killed_process_left_running_is_ended_before_the_phase_begins_anew(workshop: Workshop) -> None:
+    gate, lines = workshop.folder / "gate", workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "begun"), wait_for(gate))
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target_of())
+    token = workshop.token(Phase.INSTALL)
+    wait_file(lines)
+    kill_supervisor(workshop)
+    assert isinstance(workshop.deployer().poll(Phase.INSTALL, target_of()), Running)
+    assert processes(token) == []
+    assert workshop.token(Phase.INSTALL) != token
+    gate.touch()
+    assert ended(deployer, Phase.INSTALL, target_of()) == Done()
+    assert lines.read_text() == "begun\nbegun\n"
+
+
+def test_a_playbook_whose_process_is_killed_again_and_again_has_failed(workshop: Workshop) -> None:
+    workshop.write(Phase.INSTALL, HANG)
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target_of())
+    for _ in range(2):
+        kill_supervisor(workshop)
+        assert isinstance(deployer.poll(Phase.INSTALL, target_of()), Running)
+    token = workshop.token(Phase.INSTALL)
+    kill_supervisor(workshop)
+    state = deployer.poll(Phase.INSTALL, target_of())
+    assert isinstance(state, Failed)
+    assert "killed 3 times" in state.reason
+    assert processes(token) == []
+    assert not (workshop.runs / "1" / "run").exists()
+
+
+def test_a_start_removes_what_a_killed_process_was_told(workshop: Workshop) -> None:
+    workshop.write(Phase.INSTALL, HANG)
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target_of())
+    overrides = workshop.runs / "1" / "run" / "overrides.yml"
+    wait_file(overrides)
+    workshop.deployer().tidy()
+    assert overrides.exists()  # it runs
+    kill_supervisor(workshop)
+    workshop.deployer().tidy()
+    assert not overrides.exists()
+
+
+def test_the_same_phase_with_other_values_ends_the_first_one(workshop: Workshop) -> None:
+    lines = workshop.folder / "lines"
+    hang = {**HANG, "when": "bootstrap_address == '10.71.9.20'"}
+    workshop.write(Phase.REHOME, append(lines, "{{ bootstrap_address }}"), hang)
+    deployer = workshop.deployer()
+    begun(deployer, Phase.REHOME, target_of())
+    token = workshop.token(Phase.REHOME)
+    wait_file(lines)
+    corrected = target_of(bootstrap_address="10.71.9.21")
+    begun(deployer, Phase.REHOME, corrected)
+    assert ended(deployer, Phase.REHOME, corrected) == Done()
+    assert processes(token) == []
+    assert lines.read_text() == "10.71.9.20\n10.71.9.21\n"
+
+
+def test_another_phase_waits_for_the_one_that_runs_and_both_have_their_outcome(workshop: Workshop) -> None:
+    gate, lines = workshop.folder / "gate", workshop.folder / "lines"
+    workshop.write(Phase.PRESTAGE, append(lines, "prestage"), wait_for(gate))
+    workshop.write(Phase.RECONFIGURE, append(lines, "reconfigure"))
+    deployer = workshop.deployer()
+    begun(deployer, Phase.PRESTAGE, target_of())
+    wait_file(lines)
+    begun(deployer, Phase.RECONFIGURE, target_of())
+    assert isinstance(deployer.poll(Phase.RECONFIGURE, target_of()), Running)
+    assert lines.read_text() == "prestage\n"
+    gate.touch()
+    assert ended(deployer, Phase.RECONFIGURE, target_of()) == Done()
+    assert ended(deployer, Phase.PRESTAGE, target_of()) == Done()
+    assert lines.read_text() == "prestage\nreconfigure\n"
+
+
+def test_a_deletion_ends_whatever_runs(workshop: Workshop) -> None:
+    lines = workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "install"), HANG)
+    workshop.write(Phase.DELETE, append(lines, "delete"))
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target_of())
+    token = workshop.token(Phase.INSTALL)
+    wait_file(lines)
+    begun(deployer, Phase.DELETE, target_of())
+    wait_gone(token)
+    assert ended(deployer, Phase.DELETE, target_of()) == Done()
+    assert lines.read_text() == "install\ndelete\n"
+
+
+def test_a_process_that_does_not_end_in_time_is_killed_by_whoever_looks(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase.REHOME
+    workshop.write(phase, HANG)
+    deployer = workshop.deployer()
+    begun(deployer, phase, target_of())
+    token = workshop.token(phase)
+    monkeypatch.setattr("dcapi.deploy.ansible.GRACE_SECONDS", -1.0)
+    late = workshop.deployer(seconds=0.0)
+    state = late.poll(phase, target_of())
+    assert isinstance(state, Failed)
+    assert "took longer" in state.reason
+    assert processes(token) == []

@@ -1,0 +1,171 @@
+"""What counts as a secret, how it is masked, and what a mask that comes back means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcapi.models.secret_values import (
+    MASK,
+    MaskedSecret,
+    is_masked,
+    is_secret,
+    put_back,
+    secret_texts,
+    take_out,
+    unmasked,
+)
+
+PROXY = "http://porter:Crow-bar5@proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("password", "x"),
+        ("bmc_password", "x"),
+        ("admin_password", "x"),
+        ("ADMIN_PASSWORD", "x"),
+        ("password ", "x"),
+        ("adminPassword", 5),
+        ("ansible_become_pass", "x"),
+        ("passphrase", "x"),
+        ("password", {"inside": "x"}),
+        ("password", ["x"]),
+        ("docker_http_proxy", PROXY),
+        ("", PROXY),
+    ],
+)
+def test_it_is_a_secret(key: str, value: Any) -> None:
+    assert is_secret(key, value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("password", None),
+        ("username", "x"),
+        ("password_file", "/x"),
+        ("bypass", "x"),
+        ("docker_http_proxy", "http://proxy.example:3128/a@b"),
+        ("docker_http_proxy", "http://porter@proxy.example"),
+        ("contact", "mate@example"),
+    ],
+)
+def test_it_is_no_secret(key: str, value: Any) -> None:
+    assert not is_secret(key, value)
+
+
+def test_a_long_text_without_a_url_is_judged_at_once() -> None:
+    # Were the time to grow with the square of the length, this would not end before the test is given up.
+    assert not is_secret("comment", "a" * 1024 * 1024 + "@")
+    assert not is_secret("comment", "a://" * 256 * 1024 + "@")
+    assert is_secret("comment", "a" * 1024 * 1024 + PROXY)
+
+
+def test_masks_stand_where_secrets_stood() -> None:
+    value = {"a": 1, "password": "x", "list": [{"url": "u", "password": {"deep": "y"}}, PROXY], "z": None}
+    shown, secrets = take_out(value)
+    assert shown == {"a": 1, "password": MASK, "list": [{"url": "u", "password": MASK}, MASK], "z": None}
+    assert list(shown) == list(value)
+    assert put_back(shown, secrets) == value
+
+
+def test_texts_of_secrets_are_found_however_deep() -> None:
+    value = {"password": {"deep": ["y", 7, None, True]}, "list": [{"passwd": "z"}], "plain": "p"}
+    assert list(secret_texts(value)) == ["y", "7", "z"]
+
+
+@pytest.mark.parametrize("text", ["*", MASK, "********"])
+def test_asterisks_alone_are_a_mask(text: str) -> None:
+    assert is_masked(text)
+
+
+@pytest.mark.parametrize("value", ["", "***a", "* *", None, 5, ["*"]])
+def test_anything_else_is_no_mask(value: Any) -> None:
+    assert not is_masked(value)
+
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["url", "name", "password", "bmc_password"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_what_was_masked_and_comes_back_is_what_was_stored(value: Any) -> None:
+    shown, secrets = take_out(value)
+    assert unmasked(shown, value) == value
+    assert put_back(shown, secrets) == value
+
+
+def registry(url: str, password: str) -> dict[str, str]:
+    return {"url": url, "password": password}
+
+
+def test_other_values_may_change_around_a_mask() -> None:
+    stored = {"name": "a", "password": "x", "inner": {"bmc_password": "y", "address": 1}}
+    sent = {"name": "b", "password": MASK, "inner": {"bmc_password": MASK, "address": 2}, "more": 3}
+    expected = {"name": "b", "password": "x", "inner": {"bmc_password": "y", "address": 2}, "more": 3}
+    assert unmasked(sent, stored) == expected
+
+
+def test_a_new_secret_takes_the_place_of_the_stored_one() -> None:
+    assert unmasked({"password": "new"}, {"password": "old"}) == {"password": "new"}
+
+
+def test_an_item_of_a_list_is_known_by_its_other_values() -> None:
+    stored = [registry("a", "1"), registry("b", "2")]
+    assert unmasked([registry("b", MASK)], stored) == [registry("b", "2")]
+    assert unmasked([registry("b", MASK), registry("a", MASK)], stored) == stored[::-1]
+
+
+def test_an_item_that_could_be_either_of_two_is_refused() -> None:
+    stored = [registry("a", "1"), registry("a", "2")]
+    assert unmasked([registry("a", MASK)] * 2, stored) == stored
+    with pytest.raises(MaskedSecret):
+        unmasked([registry("a", MASK)], stored)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ({"password": MASK}, None),
+        ({"password": MASK}, {}),
+        ({"password": MASK}, {"password": None}),
+        ({"inner": {"bmc_password": "***"}}, {"inner": "text"}),
+        ([registry("c", MASK)], [registry("a", "1")]),
+    ],
+)
+def test_a_mask_that_stands_for_nothing_is_refused(sent: Any, stored: Any) -> None:
+    with pytest.raises(MaskedSecret, match="password"):
+        unmasked(sent, stored)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ({"docker_http_proxy": MASK}, None),
+        ({"docker_http_proxy": MASK}, {"docker_http_proxy": "http://proxy.example:3128"}),
+        ({"docker_no_proxy": [MASK]}, {"docker_no_proxy": ["host.example"]}),
+    ],
+)
+def test_a_mask_of_a_url_that_is_not_stored_is_no_value(sent: Any, stored: Any) -> None:
+    with pytest.raises(MaskedSecret, match="proxy"):
+        unmasked(sent, stored)
+
+
+def test_asterisks_under_another_key_are_a_text_unless_a_secret_stood_there() -> None:
+    assert unmasked({"title": "*"}, {"title": "x"}) == {"title": "*"}
+    assert unmasked({"title": MASK}, {"title": MASK}) == {"title": MASK}
+    assert unmasked({"proxy": MASK, "proxies": [MASK]}, {"proxy": PROXY, "proxies": [PROXY]}) == {
+        "proxy": PROXY,
+        "proxies": [PROXY],
+    }

@@ -1,0 +1,230 @@
+"""What becomes of members after a look at the peer's copy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcapi.models.states import COPY_STATES, Deploy
+from dcapi.sync.audit_plan import (
+    NAMED,
+    AuditPlan,
+    Fate,
+    MemberHere,
+    Step,
+    managed_twice,
+    plan_ceding,
+    plan_following,
+    plan_leading,
+)
+from dcapi.sync.audit_values import Values
+from dcapi.sync.copy import RemoteSubcloud
+from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.plan import Pushed
+from tests.unit.sync.builders import copy_of, member
+
+STATUSES = [Deploy.COMPLETE, Deploy.REHOMING, Deploy.PRE_REHOME, Deploy.REHOME_PENDING, *sorted(COPY_STATES)]
+
+
+def here(name: str = "edge-1", **values: Any) -> MemberHere:
+    """A member in service that reached the peer and did not change since."""
+    sent = member(name)
+    payload = sent.payload
+    stored = Values(
+        description=payload.description or "",
+        location=payload.location or "",
+        release=payload.release or "",
+        saved_payload={**(payload.bootstrap_values or {}), ADDRESS_KEY: payload.bootstrap_address},
+        install_values=payload.install_values,
+    )
+    found = MemberHere(
+        id=1,
+        name=name,
+        region_name=payload.region_name,
+        in_group=True,
+        managed=True,
+        deploy_status=Deploy.COMPLETE,
+        values=stored,
+        digest=sent.digest,
+        pushed=Pushed(name, sent.digest),
+    )
+    return replace(found, **values)
+
+
+def there(name: str = "edge-1", **values: Any) -> RemoteSubcloud:
+    """The same member after the peer took it over."""
+    taken = {"deploy_status": Deploy.COMPLETE, "management_state": "managed"}
+    return copy_of(member(name), **{**taken, **values})
+
+
+NOT_LOOKED_FOR = object()
+
+
+def follow(
+    one: MemberHere, *copies: RemoteSubcloud, primary: bool = True, outside: Any = NOT_LOOKED_FOR
+) -> AuditPlan:
+    found = {} if outside is NOT_LOOKED_FOR else {one.region_name: outside}
+    return plan_following([one], copies, found, primary=primary)
+
+
+def fate(plan: AuditPlan) -> Fate | None:
+    return plan.steps[0].fate if plan.steps else None
+
+
+def test_a_member_that_lives_at_the_leader_becomes_secondary() -> None:
+    plan = follow(here(), there())
+    assert (fate(plan), plan.is_equal) == (Fate.SECONDARY, True)
+
+
+def test_one_that_is_secondary_already_is_left_alone() -> None:
+    plan = follow(here(managed=False, deploy_status=Deploy.SECONDARY), there())
+    assert plan.changes == []
+    assert plan.is_equal
+
+
+def test_a_failed_rehome_is_taken_over_with_its_reason() -> None:
+    plan = follow(
+        here(),
+        there(deploy_status=Deploy.REHOME_PREP_FAILED, management_state="unmanaged", error_description="no"),
+    )
+    assert plan.steps == [Step(here(), Fate.REHOME_FAILED, error="no", arrived=True)]
+    assert (plan.failed, plan.is_equal) == (["edge-1"], False)
+
+
+def test_a_member_that_the_leader_has_not_moved_is_left_and_named() -> None:
+    plan = follow(here(), there(deploy_status=Deploy.SECONDARY, management_state="unmanaged"))
+    assert (fate(plan), plan.differing) == (None, {"edge-1": "it is secondary there"})
+
+
+def test_only_what_is_known_to_have_arrived_is_deleted() -> None:
+    assert fate(follow(here(), outside=None)) is Fate.DELETED
+    for pushed in (None, Pushed("edge-1", None), Pushed("edge-1", "digest", removed=True)):
+        plan = follow(here(pushed=pushed), outside=None)
+        assert (plan.steps, plan.kept) == ([], ["edge-1"])
+
+
+def test_what_was_not_looked_for_is_not_deleted() -> None:
+    plan = follow(here())
+    assert (plan.steps, plan.kept) == ([], ["edge-1"])
+
+
+def test_what_lives_at_the_leader_outside_of_the_group_has_arrived_there_and_is_deleted() -> None:
+    assert fate(follow(here(pushed=None), outside=there(peer_group_id=None))) is Fate.DELETED
+
+
+def test_a_secondary_site_deletes_nothing() -> None:
+    lost = follow(here(pushed=None, digest=None), primary=False, outside=None)
+    assert (lost.steps, lost.kept) == ([], ["edge-1"])
+    lives = follow(here(pushed=None), primary=False, outside=there(peer_group_id=None))
+    assert fate(lives) is Fate.SECONDARY
+
+
+def test_a_change_of_the_leader_comes_over() -> None:
+    plan = follow(here(), there(description="rack 9"))
+    values = plan.steps[0].values
+    assert values is not None
+    assert values.description == "rack 9"
+    assert (plan.lost, plan.is_equal) == ({}, True)
+
+
+def test_a_change_of_this_site_alone_stays() -> None:
+    changed = here(values=replace(here().values, description="rack 5"), digest="another")
+    plan = follow(changed, there())
+    assert plan.steps[0].values is None
+    assert plan.differing == {"edge-1": "not synced yet: description"}
+    assert not plan.steps[0].arrived
+
+
+def test_changes_of_both_sites_are_lost_to_the_leader() -> None:
+    changed = here(values=replace(here().values, description="rack 5"), digest="another")
+    plan = follow(changed, there(location="Turku"))
+    values = plan.steps[0].values
+    assert values is not None
+    assert (values.description, values.location) == ("rack 4", "Turku")
+    assert plan.lost == {"edge-1": ("description", "location")}
+
+
+def test_many_are_counted_and_some_named() -> None:
+    plan = AuditPlan(kept=[f"edge-{number}" for number in range(NAMED + 2)])
+    [told] = plan.findings("site-b")
+    assert told.endswith("and 2 more.")
+
+
+def test_only_what_a_migration_takes_is_let_go() -> None:
+    def let_go(**values: Any) -> bool:
+        return bool(plan_ceding([here()], [there(management_state="unmanaged", **values)]).steps)
+
+    assert let_go(deploy_status=Deploy.SECONDARY)
+    assert let_go(deploy_status=Deploy.REHOMING)
+    assert let_go(deploy_status=Deploy.REHOME_FAILED)
+    assert not let_go(deploy_status=Deploy.SECONDARY_FAILED)
+    assert plan_ceding([here()], []).steps == []
+
+
+def test_what_was_let_go_for_nothing_is_taken_back() -> None:
+    waiting = here(managed=False, deploy_status=Deploy.REHOME_PENDING)
+    untouched = there(deploy_status=Deploy.SECONDARY, management_state="unmanaged")
+    assert [step.fate for step in plan_leading([waiting], [untouched]).steps] == [Fate.MANAGED]
+    assert plan_leading([waiting], [there()]).steps == []
+    assert plan_leading([waiting], [there(deploy_status=Deploy.REHOMING)]).steps == []
+
+
+def test_a_subcloud_that_both_manage_is_seen() -> None:
+    assert managed_twice([here()], [there()])
+    assert not managed_twice([here(managed=False)], [there()])
+    assert not managed_twice([here()], [there(management_state="unmanaged")])
+
+
+states = st.tuples(st.booleans(), st.sampled_from(STATUSES))
+
+
+@given(
+    mine=states,
+    copy=st.none() | states,
+    outside=st.none() | st.booleans(),
+    pushed=st.sampled_from([None, Pushed("edge-1", None), Pushed("edge-1", member().digest)]),
+    primary=st.booleans(),
+    in_group=st.booleans(),
+)
+def test_after_following_nothing_is_managed_twice_and_nothing_is_deleted_without_proof(
+    mine: tuple[bool, str],
+    copy: tuple[bool, str] | None,
+    outside: bool | None,
+    pushed: Pushed | None,
+    primary: bool,
+    in_group: bool,
+) -> None:
+    one = here(managed=mine[0], deploy_status=mine[1], pushed=pushed, in_group=in_group)
+    copies = [] if copy is None else [_in_state(*copy)]
+    found = {} if outside is None or copies else {one.region_name: _in_state(outside, Deploy.COMPLETE)}
+    plan = plan_following([one], copies, found, primary=primary)
+    [step] = plan.steps or [Step(one)]
+    managed_here = one.managed if step.fate is None else step.fate is Fate.MANAGED
+    managed_there = any(one.management_state == "managed" for one in (*copies, *found.values()))
+    if in_group or copies:
+        assert not (managed_here and managed_there)
+    if step.fate is Fate.DELETED:
+        assert primary
+        assert copy is None
+        assert (pushed is not None and pushed.digest) or found
+    again = plan_following([_after(one, step)], copies, found, primary=primary) if step.fate else None
+    if again is not None and step.fate is not Fate.DELETED:
+        assert again.changes == [], "a second audit changes nothing"
+
+
+def _in_state(managed: bool, status: str) -> RemoteSubcloud:
+    return there(deploy_status=status, management_state="managed" if managed else "unmanaged")
+
+
+def _after(one: MemberHere, step: Step) -> MemberHere:
+    return replace(
+        one,
+        managed=False,
+        in_group=True,
+        deploy_status=str(step.fate),
+        error=step.error,
+        values=step.values or one.values,
+    )

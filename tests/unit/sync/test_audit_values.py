@@ -1,0 +1,116 @@
+"""What of a leader's values comes over, and what stays."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dcapi.sync.audit_values import Values, differing_fields, digest_there, taken_over
+from dcapi.sync.copy import RemoteSubcloud
+from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY
+from tests.unit.sync.builders import copy_of, member
+
+PASSWORD = base64.b64encode(b"Bollard*7").decode()
+
+
+def values(saved: dict[str, Any] | None = None, **more: Any) -> Values:
+    stored = {
+        "name": "edge-1",
+        "management_subnet": "fd02::/64",
+        "admin_password": PASSWORD,
+        GATEWAY_KEY: "192.168.204.101",
+        ADDRESS_KEY: "10.10.10.12",
+    }
+    install = {"bmc_address": "fd01::1", "bmc_password": "c2VjcmV0"}
+    kept = Values("rack 4", "Ottawa", "24.09", {**stored, **(saved or {})}, install)
+    return replace(kept, **more)
+
+
+def copy(saved: dict[str, Any] | None = None, **more: Any) -> RemoteSubcloud:
+    stored = {**values().saved_payload, GATEWAY_KEY: "192.168.204.102", **(saved or {})}
+    return copy_of(member(), **{"saved_payload": stored, **more})
+
+
+def test_an_equal_copy_changes_nothing() -> None:
+    assert taken_over(values(), copy()) == values()
+
+
+@pytest.mark.parametrize(
+    ("key", "spelled"),
+    [
+        ("management_subnet", "fd02:0::/64"),
+        ("admin_password", base64.b64encode(PASSWORD.encode()).decode()),
+        ("admin_password", "******"),
+        ("admin_password", None),
+    ],
+)
+def test_what_only_looks_different_stays(key: str, spelled: str | None) -> None:
+    assert taken_over(values(), copy({key: spelled})) == values()
+
+
+def test_form_fields_that_some_sites_keep_do_not_come_over() -> None:
+    kept = {"secondary": "true", "region_name": "r", "sysadmin_password": "x", "bmc_password": "y"}
+    assert taken_over(values(), copy(kept)) == values()
+
+
+def test_new_and_changed_keys_come_over_and_the_gateway_does_not() -> None:
+    taken = taken_over(values(), copy({"docker": {"url": "r"}, "management_subnet": "fd03::/64"}))
+    assert taken.saved_payload["docker"] == {"url": "r"}
+    assert taken.saved_payload["management_subnet"] == "fd03::/64"
+    assert taken.saved_payload[GATEWAY_KEY] == "192.168.204.101"
+    assert differing_fields(values(), taken) == ("bootstrap values",)
+
+
+def test_a_key_that_the_leader_took_away_goes_and_a_secret_that_it_leaves_out_stays() -> None:
+    there = copy()
+    stored = {key: one for key, one in there.saved_payload.items() if key in ("name", ADDRESS_KEY)}
+    taken = taken_over(values(), replace(there, saved_payload=stored))
+    assert "management_subnet" not in taken.saved_payload
+    assert taken.saved_payload["admin_password"] == PASSWORD
+
+
+def test_masks_deep_inside_keep_what_they_stand_for() -> None:
+    mine = values({"registries": [{"url": "a", "password": "p"}], "nested": {"password": "q", "x": 1}})
+    there = copy({"registries": [{"url": "a", "password": "***"}], "nested": {"password": "***", "x": 2}})
+    taken = taken_over(mine, there)
+    assert taken.saved_payload["registries"] == [{"url": "a", "password": "p"}]
+    assert taken.saved_payload["nested"] == {"password": "q", "x": 2}
+
+
+def test_a_mask_that_stands_for_nothing_here_is_no_value() -> None:
+    assert "luks_password" not in taken_over(values(), copy({"luks_password": "***"})).saved_payload
+
+
+@pytest.mark.parametrize("broken", [{}, {"text": "half a pair \ud800"}])
+def test_values_that_cannot_be_read_or_kept_leave_what_is_here(broken: dict[str, Any]) -> None:
+    there = replace(copy(), saved_payload=broken)
+    assert taken_over(values(), there).saved_payload == values().saved_payload
+
+
+def test_install_values_are_never_taken_away() -> None:
+    assert taken_over(values(), copy(install_values=None)).install_values == values().install_values
+
+
+@pytest.mark.parametrize("text", ["x" * 256, "two\nlines", "\ud800"])
+def test_a_text_that_an_operator_could_not_have_written_stays_there(text: str) -> None:
+    assert taken_over(values(), copy(description=text)).description == "rack 4"
+
+
+def test_a_text_may_be_emptied_but_not_the_release() -> None:
+    taken = taken_over(values(), copy(description="", release=""))
+    assert (taken.description, taken.release) == ("", "24.09")
+
+
+def test_the_digest_of_an_untouched_copy_is_the_one_that_was_pushed() -> None:
+    sent = member(bootstrap_values={"name": "edge-1", "admin_password": PASSWORD})
+    mine = values({"admin_password": PASSWORD})
+    assert digest_there(mine, copy_of(sent)) == sent.digest
+    masked = copy_of(
+        sent, saved_payload={"name": "edge-1", "admin_password": "***", ADDRESS_KEY: "10.10.10.12"}
+    )
+    assert digest_there(mine, masked) == sent.digest
+    changed = copy_of(sent, location="Turku")
+    assert digest_there(mine, changed) != sent.digest
