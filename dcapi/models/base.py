@@ -28,6 +28,9 @@ def utc_now_text() -> str:
     return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
+# PostgreSQL keeps ids in 32 bits. SQLite goes further, but what a request means must not depend on that.
+LARGEST_ID = 2**31 - 1
+
 # Ids are told to other sites, which keep them: SQLite must not give the id of a deleted row to a new one.
 NEVER_AGAIN = {"sqlite_autoincrement": True}
 

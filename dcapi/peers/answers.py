@@ -12,6 +12,7 @@ from dcapi.peers.port import Answer
 from dcapi.peers.translate import Call
 
 LARGEST_ID = 2**63 - 1
+LARGEST_SMALL_NUMBER = 2**31 - 1
 
 
 def _is_text(value: Any) -> bool:
@@ -23,8 +24,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID
 
 
+def _is_small_number(value: Any) -> bool:
+    """Whether a value is a number that a column of 32 bits takes."""
+    return _is_number(value) and value <= LARGEST_SMALL_NUMBER
+
+
 # The kinds of values, and what to call them.
-KINDS = {"text": _is_text, "number": _is_number}
+KINDS = {"text": _is_text, "number": _is_number, "small number": _is_small_number}
 
 # Key → kind; a kind that ends in "?" may be null, and the key may be missing: it is null then.
 Shape = Mapping[str, str]
@@ -40,9 +46,9 @@ SYSTEM_PEER: Shape = {
 GROUP: Shape = {
     "id": "number",
     "peer_group_name": "text",
-    "group_priority": "number",
+    "group_priority": "small number",
     "group_state": "text",
-    "max_subcloud_rehoming": "number",
+    "max_subcloud_rehoming": "small number",
     "system_leader_id": "text?",
     "system_leader_name": "text?",
     "migration_status": "text?",
@@ -51,7 +57,7 @@ ASSOCIATION: Shape = {
     "id": "number",
     "peer-group-id": "number",
     "system-peer-id": "number",
-    "peer-group-priority": "number?",
+    "peer-group-priority": "small number?",
     "association-type": "text",
     "sync-status": "text",
     "sync-message": "text?",

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, missing
 
+from dcapi.models.base import LARGEST_ID
+
 # Beyond 64 bits neither the databases nor the JSON writer go.
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 MAX_DIGITS = 20
@@ -171,7 +173,7 @@ class RowId(WholeNumber):
     """The id of a row, which exists or not."""
 
     def __init__(self, text: str, **options: Any) -> None:
-        super().__init__(text, 0, LARGEST_WHOLE_NUMBER, **options)
+        super().__init__(text, 0, LARGEST_ID, **options)
 
 
 class PlainText(Checked):

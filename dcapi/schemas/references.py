@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dcapi.errors import NotFound
+from dcapi.models.base import LARGEST_ID
 from dcapi.schemas.fields import is_clean, is_digits, whole_number
 
 
 def parse_reference(text: str, not_found: str) -> int | str:
     """The id that a reference of digits says, else its text, which is a name or a UUID.
 
-    Raises NotFound with ``not_found`` for what no row can have: more than 64 bits, control characters.
+    Raises NotFound with ``not_found`` for what no row can have: an id that is too large, control characters.
     """
-    reference = whole_number(text) if is_digits(text) else text
-    if reference is None or not is_clean(text):
+    if not is_digits(text):
+        if not is_clean(text):
+            raise NotFound(not_found)
+        return text
+    number = whole_number(text)
+    if number is None or number > LARGEST_ID:
         raise NotFound(not_found)
-    return reference
+    return number

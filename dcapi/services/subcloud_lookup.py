@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, NotFound
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudGroup, SubcloudPeerGroup, SystemPeer
+from dcapi.models.base import LARGEST_ID
 from dcapi.models.locks import locked
 from dcapi.models.states import Migration
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
@@ -17,8 +18,6 @@ NOT_FOUND = "Subcloud not found"
 UNKNOWN_GROUP = "Invalid group"
 UNKNOWN_PEER_GROUP = "Invalid peer group"
 NO_PEER_GROUP = "none"
-
-LARGEST_ID = 2**63 - 1
 
 # An id, or a text: a name for operators, a region name for other sites.
 Reference = int | str
@@ -97,7 +96,7 @@ def _is_id(reference: str) -> bool:
 
 
 def _as_id(reference: str) -> int:
-    """The id that digits say; no row has one that is beyond 64 bits."""
+    """The id that digits say, or one that no row has."""
     number = int(reference) if len(reference) < 20 else LARGEST_ID + 1
     return number if number <= LARGEST_ID else -1
 

@@ -33,7 +33,9 @@ class Site:
         self.client = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD)
         self._copy = folder / "snapshot.sqlite3"
         world.build(app, self.client, SiteClient.logged_in(app, "admin", ADMIN_PASSWORD, PEER_AGENT))
-        world.snapshot(app, self._copy)
+
+    def snapshot(self) -> None:
+        world.snapshot(self.app, self._copy)
 
     def restore(self) -> None:
         world.restore(self.app, self._copy)
@@ -57,7 +59,9 @@ def shared_site(prepared_instance: Path, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("bad-input")
     with make_site(prepared_instance, folder, MAX_CONTENT_LENGTH=world.LARGEST_BODY) as app:
         app.testing = False  # an unexpected error is answered, as in service
-        yield Site(app, folder)
+        site = Site(app, folder)
+        site.snapshot()
+        yield site
 
 
 @pytest.fixture
@@ -103,6 +107,28 @@ def test_a_malformed_request_is_refused_and_its_twin_is_accepted(site: Site, cas
     assert site.digest() == before
     accepted = site.call(case.twin)
     assert accepted.status_code == 200, accepted.text
+
+
+@pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
+def test_malformed_requests_are_refused_in_the_same_way_on_postgresql(
+    prepared_instance: Path, tmp_path: Path, database_uri: str
+) -> None:
+    """All in one test: none changes anything, so that nothing has to be put back between them."""
+    settings = {"SQLALCHEMY_DATABASE_URI": database_uri, "MAX_CONTENT_LENGTH": world.LARGEST_BODY}
+    with make_site(prepared_instance, tmp_path, **settings) as app:
+        app.testing = False
+        site = Site(app, tmp_path)
+        before = site.digest()
+        wrong = [f"{case.route}: {case.name}: {answer}" for case in CASES if (answer := _differs(site, case))]
+        assert not wrong
+        assert site.digest() == before
+
+
+def _differs(site: Site, case: Case) -> str | None:
+    """What is answered when it is not what the table says."""
+    answer = site.call(case.bad)
+    expected = answer.status_code == case.code and case.text in answer.get_json()["description"]
+    return None if expected else answer.text
 
 
 def test_the_table_has_many_requests_for_each_route_that_changes_something(shared_site: Site) -> None:

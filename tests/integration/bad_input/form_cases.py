@@ -46,6 +46,7 @@ NO_GROUPS: Wrong = {
     **NO_TEXTS,
     "unknown": "nowhere",
     "beyond 64 bits": str(2**64),
+    "beyond 32 bits": str(2**31),
     "an unknown id": "999",
     "1e3": "1e3",
 }

@@ -32,6 +32,7 @@ NO_NUMBERS = {
     "too many digits": '"' + "9" * 30 + '"',
     "a NUL": '"60\\u0000"',
 }
+UNKNOWN_IDS = {"unknown": "999", "beyond 32 bits": str(2**31), "of 63 bits": str(2**63 - 1)}
 NO_TEXTS = {
     **OF_NO_USE,
     "a number": "7",
@@ -148,8 +149,8 @@ GROUP_FIELDS = {
 }
 MIGRATION = {"migration_status": Field('"complete"', "Invalid migration_status", NO_WORDS)}
 ASSOCIATION_FIELDS = {
-    "peer_group_id": Field(f'"{world.LED}"', "Invalid peer_group_id", {**NO_NUMBERS, "unknown": "999"}),
-    "system_peer_id": Field(str(world.SOUTH), "Invalid system_peer_id", {**NO_NUMBERS, "unknown": "999"}),
+    "peer_group_id": Field(f'"{world.LED}"', "Invalid peer_group_id", {**NO_NUMBERS, **UNKNOWN_IDS}),
+    "system_peer_id": Field(str(world.SOUTH), "Invalid system_peer_id", {**NO_NUMBERS, **UNKNOWN_IDS}),
     "peer_group_priority": Field("1", "Invalid peer_group_priority", {**NO_NUMBERS, "zero": "0"}),
 }
 ASSOCIATION_PATCH_FIELDS = {

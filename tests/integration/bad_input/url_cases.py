@@ -12,6 +12,8 @@ from tests.integration.bad_input.calls import JSON_TYPE, Case, Request, json_byt
 NOWHERE = {
     "an unknown id": "999",
     "zero": "0",
+    "an id beyond 32 bits": str(2**31),
+    "an id of 63 bits": str(2**63 - 1),
     "an id beyond 64 bits": str(2**64),
     "an id of 300 digits": "9" * 300,
     "an unknown name": "nowhere",

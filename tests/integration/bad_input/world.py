@@ -106,7 +106,9 @@ def digest(app: Flask) -> str:
         summed = hashlib.sha256()
         for table in Base.metadata.sorted_tables:
             cursor = connection.cursor()
-            cursor.execute(f"SELECT * FROM {table.name} ORDER BY rowid")
+            cursor.execute(
+                f"SELECT * FROM {table.name} ORDER BY {', '.join(table.primary_key.columns.keys())}"
+            )
             summed.update(json.dumps([table.name, cursor.fetchall()], default=str).encode())
     return summed.hexdigest()
 
