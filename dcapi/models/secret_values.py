@@ -152,6 +152,25 @@ class SecretJSON:
         return None if text is None else put_back(json.loads(text), (row.secrets or {}).get(self.column))
 
 
+class SecretText:
+    """A text of a row that is secret as a whole, and stands among its ``secrets`` alone."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def write(self, row: Any, text: str | None) -> None:
+        """Store a text (None clears it)."""
+        others = {key: held for key, held in (row.secrets or {}).items() if key != self.name}
+        row.secrets = others or None if text is None else {**others, self.name: text}
+
+    def read(self, row: Any) -> str | None:
+        """The stored text; None when there is none."""
+        text: str | None = (row.secrets or {}).get(self.name)
+        return text
+
+
 rehome_data = SecretJSON("rehome_data")
 data_install = SecretJSON("data_install")
 deploy_values = SecretJSON("deploy_values")
+# A configuration has no form of its own in which its passwords could be told from the rest.
+deploy_config = SecretText("deploy_config")

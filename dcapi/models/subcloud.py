@@ -45,7 +45,8 @@ class Subcloud(Dated, Base):
     rehome_data: Mapped[str | None] = mapped_column(Text)
     # Values of the last deployment, without secrets: what a redeploy uses when it gets none.
     deploy_values: Mapped[str | None] = mapped_column(Text)
-    # {"rehome_data": …, "data_install": …, "deploy_values": …}: what was taken out of the texts above.
+    # {"rehome_data": …, "data_install": …, "deploy_values": …}: what was taken out of the texts above; and
+    # "deploy_config", the text of the last deployment's.
     secrets: Mapped[Any] = mapped_column(EncryptedJSON, nullable=True)
     group_id: Mapped[int] = mapped_column(
         ForeignKey("subcloud_group.id"), default=DEFAULT_GROUP_ID, index=True

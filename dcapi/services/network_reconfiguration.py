@@ -14,7 +14,7 @@ from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.models.secret_values import deploy_values, rehome_data
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, Deploy, Management
 from dcapi.parts import Parts
-from dcapi.services import subcloud_networks
+from dcapi.services import subcloud_management, subcloud_networks
 from dcapi.services.phase_work import Payload, PhaseWork
 from dcapi.services.subcloud_answers import Answer, subcloud_answer
 from dcapi.services.subcloud_requests import SubcloudChange
@@ -44,7 +44,7 @@ def begin(
 ) -> Answer:
     """Accept a reconfiguration of a locked subcloud; ``taken`` are the subnets of the others.
 
-    Raises BadRequest and Unprocessable. Source: "Network reconfiguration" in the wire contract.
+    Raises BadRequest, Unprocessable and Conflict. Source: "Network reconfiguration" in the wire contract.
     """
     network = _checked(row, change)
     values = _bootstrap_values(row, network)
@@ -90,6 +90,7 @@ def _checked(row: Subcloud, change: SubcloudChange) -> dict[str, str]:
         raise Unprocessable(f"{', '.join(others)} and network reconfiguration must be updated separately")
     if row.management_state == Management.MANAGED:
         raise Unprocessable("A subcloud must be unmanaged to perform network reconfiguration")
+    subcloud_management.check_is_ours(row)
     if row.deploy_status in BUSY_STATES:
         raise Unprocessable(f"Subcloud {row.name} is {row.deploy_status}: wait until that has ended")
     if change.bootstrap_address is None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict
 from dcapi.models import Subcloud
-from dcapi.models.secret_values import data_install, deploy_values, rehome_data
+from dcapi.models.secret_values import data_install, deploy_config, deploy_values, rehome_data
 from dcapi.models.states import (
     COPY_STATES,
     DEPLOYING_STATES,
@@ -20,7 +20,7 @@ from dcapi.models.states import (
     Management,
 )
 from dcapi.parts import Parts
-from dcapi.services import deployment, subcloud_networks
+from dcapi.services import deployment, subcloud_management, subcloud_networks
 from dcapi.services.subcloud_requests import NewSubcloud, Redeployment, Values
 from dcapi.services.subcloud_values import BMC_PASSWORD, SAVED_PAYLOAD, same, saved_payload, with_secrets
 from dcapi.sync.member import ADDRESS_KEY
@@ -53,6 +53,7 @@ def _check(row: Subcloud) -> None:
         raise BadRequest("Cannot perform on secondary state subcloud")
     if row.management_state == Management.MANAGED or row.availability_status == Availability.ONLINE:
         raise BadRequest("Cannot re-deploy an online and/or managed subcloud")
+    subcloud_management.check_is_ours(row)
     if row.deploy_status in UNDER_WAY:
         raise Conflict(f"Subcloud {row.name} is {row.deploy_status}: wait until that has ended")
 
@@ -78,7 +79,7 @@ def _completed(row: Subcloud, wanted: Redeployment) -> NewSubcloud:
         bootstrap_values=values,
         bootstrap_address=address,
         install_values=install,
-        deploy_config=wanted.deploy_config,
+        deploy_config=deploy_config.read(row) if wanted.deploy_config is None else wanted.deploy_config,
         sysadmin_password=wanted.sysadmin_password,
         release=wanted.release,
     )
@@ -103,6 +104,7 @@ def _store(row: Subcloud, new: NewSubcloud) -> bool:
     changed = not same(data_install.read(row), new.install_values)
     data_install.write(row, new.install_values)
     deploy_values.write(row, {SAVED_PAYLOAD: payload})
+    deploy_config.write(row, new.deploy_config)
     rehome = rehome_data.read(row)
     if rehome is not None:
         changed = changed or not same(rehome.get(SAVED_PAYLOAD), payload)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from dcapi.errors import BadRequest, Unprocessable
+from dcapi.errors import BadRequest, Conflict, Unprocessable
 from dcapi.models import Subcloud, SubcloudEndpoint
 from dcapi.models.states import ENDPOINT_TYPES, Availability, Deploy, EndpointSync, Management
 from dcapi.parts import Parts
@@ -36,6 +36,12 @@ def await_rehoming(row: Subcloud) -> None:
             f"{Deploy.COMPLETE}"
         )
     row.deploy_status = Deploy.REHOME_PENDING
+
+
+def check_is_ours(row: Subcloud) -> None:
+    """Raises Conflict for a member that another site is taking over: nobody else deploys it meanwhile."""
+    if row.deploy_status == Deploy.REHOME_PENDING and row.peer_group_id is not None:
+        raise Conflict(f"Subcloud {row.name} is {Deploy.REHOME_PENDING}: another site is taking it over")
 
 
 def cede(session: Session, row: Subcloud) -> None:

@@ -10,6 +10,7 @@ from dcapi.models import Subcloud
 from dcapi.models.secret_values import (
     MaskedSecret,
     data_install,
+    deploy_config,
     deploy_values,
     is_secret_key,
     rehome_data,
@@ -47,6 +48,7 @@ def write_new(row: Subcloud, new: NewSubcloud) -> None:
         rehome_data.write(row, {SAVED_PAYLOAD: payload})
     else:
         deploy_values.write(row, {SAVED_PAYLOAD: payload})
+        deploy_config.write(row, new.deploy_config)
     data_install.write(row, with_secrets("install_values", new.install_values, None))
 
 

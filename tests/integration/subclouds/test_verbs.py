@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Failed, Phase
 from dcapi.deploy.simulated import SimulatedDeployer
-from dcapi.models import Subcloud
+from dcapi.models import Operation, Subcloud
 from dcapi.services import subcloud_renaming
 from tests.integration.subclouds.fleet import Fleet, done, refused
 from tests.subcloud_forms import ADDRESS, PASSWORD, bootstrap_values, form, install_values, new_form
@@ -302,6 +303,19 @@ def redeploy(fleet: Fleet, **parts: Any) -> Any:
     return fleet.operator.patch("/subclouds/1/redeploy", **form(**parts))
 
 
+def test_a_member_that_another_site_is_taking_over_is_neither_redeployed_nor_reconfigured(
+    fleet: Fleet,
+) -> None:
+    fleet.group()
+    member = fleet.member("harbour")
+    let_go = {"management_state": "unmanaged", "deploy_status": "rehome-pending"}
+    fleet.set_subcloud(member["id"], availability_status="offline", **let_go)
+    text = "Subcloud quay-1 is rehome-pending: another site is taking it over"
+    refused(redeploy(fleet, sysadmin_password=PASSWORD), 409, text)
+    refused(patch(fleet, **NETWORK, **WITH_ACCESS), 409, text)
+    assert fleet.show(member["id"])["deploy-status"] == "rehome-pending"
+
+
 def taken_off(fleet: Fleet, **parts: Any) -> None:
     fleet.deployed(**parts)
     fleet.set_subcloud(1, availability_status="offline")
@@ -313,6 +327,27 @@ def test_a_subcloud_is_deployed_again_with_what_is_stored(fleet: Fleet) -> None:
     fleet.run_jobs()
     shown = fleet.show(1)
     assert (shown["deploy-status"], shown["availability-status"]) == ("complete", "online")
+
+
+def test_a_subcloud_is_configured_again_with_the_file_that_is_stored(fleet: Fleet) -> None:
+    taken_off(fleet, install_values=install_values(), bmc_password=PASSWORD, deploy_config=b"kind: Host")
+    with fleet.parts.unit_of_work() as session:
+        assert "kind: Host" not in str(session.connection().exec_driver_sql("SELECT * FROM subcloud").all())
+    told = []
+    for config in (None, b"kind: Platform", None):
+        given = {} if config is None else {"deploy_config": config}
+        done(redeploy(fleet, sysadmin_password=PASSWORD, **given))
+        told.append(deployed_with(fleet)["deploy_config"])
+        fleet.run_jobs()
+        fleet.set_subcloud(1, availability_status="offline")
+    assert told == ["kind: Host", "kind: Platform", "kind: Platform"]
+
+
+def deployed_with(fleet: Fleet) -> dict[str, Any]:
+    """What the deployment that goes on needs beyond its row."""
+    with fleet.parts.unit_of_work() as session:
+        payload: dict[str, Any] = session.scalars(select(Operation.payload)).one()
+        return payload
 
 
 def test_new_values_of_a_redeployment_take_the_place_of_the_old(fleet: Fleet) -> None:
