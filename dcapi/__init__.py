@@ -17,6 +17,7 @@ from flask import Flask
 
 from dcapi import api, cli
 from dcapi.api import proxies, request_ids
+from dcapi.api.application import Application
 from dcapi.api.database import open_database, unit_of_work_of
 from dcapi.api.request import EXTENSION
 from dcapi.auth import guard
@@ -57,7 +58,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 
     Nothing runs in the background before ``start``. Raises SettingsError when the settings describe no site.
     """
-    app = Flask("dcapi", static_folder=None)
+    app = Application("dcapi", static_folder=None)
     settings = _configure(app, overrides or {})
     configure_logging(settings)
     prepared = prepare(settings)

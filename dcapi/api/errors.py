@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES, parse_options_header
 
-from dcapi.errors import DcapiError
+from dcapi.errors import DcapiError, SettingsError
 from dcapi.jobs.hold import LeaseLost
 from dcapi.log import request_id
 
@@ -44,6 +44,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
 }
 UNEXPECTED = "An unexpected error occurred."
 BUSY = "The database is busy, please try again."
+MISCONFIGURED = "A file that this site needs is broken: its log says which one."
 
 # SQLite primary result codes: busy, locked.
 SQLITE_BUSY = frozenset({5, 6})
@@ -90,6 +91,8 @@ def failure_of(error: Exception) -> Failure:
         return _failure_of_http(error)
     if is_busy(error):
         return Failure(503, BUSY, RETRY_AFTER)
+    if isinstance(error, SettingsError):
+        return Failure(503, MISCONFIGURED, RETRY_AFTER)
     return Failure(500, UNEXPECTED)
 
 
@@ -186,4 +189,6 @@ def _log(error: Exception, failure: Failure) -> None:
     if failure.code == 500:
         log.error("%s failed unexpectedly (request %s)", where, request_id.get(), exc_info=error)
     else:
-        log.warning("%s was answered %s: %s", where, failure.code, failure.description)
+        # Which file is broken, and how, is for those who keep the site.
+        reason = error if isinstance(error, SettingsError) else failure.description
+        log.warning("%s was answered %s: %s", where, failure.code, reason)

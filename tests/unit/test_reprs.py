@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 import dcapi
+from dcapi.api.application import Application
 
 # Names of fields that hold secrets, or values with secrets somewhere inside.
 SECRET = re.compile(
@@ -54,3 +55,9 @@ def test_no_field_that_may_hold_a_secret_is_in_a_repr() -> None:
         if field.repr and SECRET.search(field.name.lower())
     }
     assert shown == HARMLESS
+
+
+def test_the_repr_of_a_configuration_tells_no_value() -> None:
+    app = Application("some")
+    app.config["SECRETS_KEYS"] = "a key"
+    assert repr(app.config) == f"<QuietConfig of {len(app.config)} settings>"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import time_machine
 from flask import Flask
 
@@ -60,3 +61,21 @@ def test_another_password_of_the_setting_ends_older_tokens(app: Flask, database_
         assert answer(again, text) == 200
     with started(app, database_uri, ADMIN_PASSWORD="another") as again:
         assert answer(again, text) == 401
+
+
+def test_a_broken_file_of_users_is_answered_503_until_it_is_mended(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = token(app.test_client(), "admin", ADMIN_PASSWORD)
+    users = Path(app.instance_path) / "identity.yaml"
+    whole = users.read_bytes()
+    users.write_bytes(b"users: nonsense")
+    for path, method in (("/v1.0/subclouds", "GET"), ("/v3/auth/tokens", "GET")):
+        headers = {"X-Auth-Token": text, "X-Subject-Token": text}
+        refused = app.test_client().open(path, method=method, headers=headers)
+        assert refused.status_code == 503
+        assert "A file that this site needs is broken" in refused.text
+        assert "identity.yaml" not in refused.text
+        assert "identity.yaml does not describe users" in caplog.text
+    users.write_bytes(whole)
+    assert answer(app, text) == 200
