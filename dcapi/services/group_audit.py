@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation as Association
@@ -24,12 +24,26 @@ def ask_for_audit(session: Session, parts: Parts, reference: int | str, peer_uui
     if peer_id is None:
         return f"Subcloud peer group {name} is not audited: no system peer here has the UUID {peer_uuid}."
     of_peer = (Association.peer_group_id == group.id, Association.system_peer_id == peer_id)
-    associations = lock_associations(session, *of_peer, Association.deleting.is_(False))
-    if not associations:
+    if not _look_at(session, parts, *of_peer):
         return f"Subcloud peer group {name} is not audited: it is not associated with peer {peer_uuid}."
-    ids = [association.id for association in associations]
-    ask_for_audits(session, ids)
-    session.commit()
-    parts.monitor_bell.ring()
-    hint(parts, ids)
     return None
+
+
+def look_who_migrates(session: Session, parts: Parts, group_id: int | None) -> None:
+    """Have the peers of a group read, because one asks for a member and none is known to migrate it.
+
+    A site that runs the original tells nobody before it takes a member over, and tries again when refused.
+    """
+    _look_at(session, parts, Association.peer_group_id == group_id)
+
+
+def _look_at(session: Session, parts: Parts, *which: ColumnElement[bool]) -> bool:
+    """Note that the peers of these associations have to be read; returns whether there is one."""
+    associations = lock_associations(session, *which, Association.deleting.is_(False))
+    ids = [association.id for association in associations]
+    if ids:
+        ask_for_audits(session, ids)
+        session.commit()
+        parts.monitor_bell.ring()
+        hint(parts, ids)
+    return bool(ids)

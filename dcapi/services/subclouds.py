@@ -18,6 +18,7 @@ from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES, Deploy
 from dcapi.parts import Parts
 from dcapi.services import (
     deployment,
+    group_audit,
     network_reconfiguration,
     prestaging,
     redeployment,
@@ -210,6 +211,8 @@ def update(
     group_id = row.group_id if change.group is None else subcloud_group_id(session, change.group)
     groups = _groups(session, parts, row, change)
     situation = _situation(row, caller, groups, change)
+    if situation.is_asked_for and not situation.is_ceded:
+        group_audit.look_who_migrates(session, parts, row.peer_group_id)
     members.check_update(situation)
     if change.network is not None:
         return network_reconfiguration.begin(session, parts, row, change, _taken_subnets(session, but=row))

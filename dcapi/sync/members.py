@@ -94,15 +94,19 @@ class Situation:
         return self.management_state != Management.MANAGED and self.deploy_status in COPY_STATES
 
     @property
-    def is_ceded(self) -> bool:
-        """Whether another site, which migrates the group, asks for nothing but to let the subcloud go."""
+    def is_asked_for(self) -> bool:
+        """Whether another site asks for nothing but to let a member go."""
         return (
             self.caller is Caller.PEER
             and self.group is not None
-            and self.group.is_migrating
             and self.given == CEDING_FIELDS
             and self.wanted_state == Management.UNMANAGED
         )
+
+    @property
+    def is_ceded(self) -> bool:
+        """Whether the site that asks for the member is known to migrate the group."""
+        return self.is_asked_for and self.group is not None and self.group.is_migrating
 
     @property
     def is_managed(self) -> bool:

@@ -10,6 +10,7 @@ from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, Syst
 from dcapi.sync.heartbeat_audits import Heard
 from dcapi.sync.monitor import Monitor, beat, read_watches
 from dcapi.sync.reconcile import Reconciler, associations_undone
+from tests.conftest import ADMIN_PASSWORD
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     LIVING,
@@ -25,6 +26,8 @@ from tests.integration.sync.takeovers import (
 )
 from tests.integration.sync.test_audit import AT_HOME, FOLLOWING, LETTING_GO, come_home
 from tests.integration.sync.test_monitor import GONE, beats, heartbeat, hold_peer
+from tests.site_client import SiteClient
+from tests.subcloud_forms import form
 
 THIRD = "99999999-2222-4333-8444-555555555555"
 
@@ -100,6 +103,34 @@ def test_what_the_request_claims_is_not_believed(site: Site) -> None:
     site.good(site.operator.patch("/subcloud-peer-groups/1/audit", json=claims))
     site.run_jobs()
     assert set(states(site).values()) == {AT_HOME}
+
+
+def let_go(site: Site) -> Any:
+    """The peer asks for a member that it is about to take over."""
+    other_site = SiteClient.logged_in(site.app, "admin", ADMIN_PASSWORD, user_agent="dcmanager/1.0")
+    return other_site.patch(
+        "/subclouds/region-of-edge-1", **form(management__state="unmanaged", migrate="true")
+    )
+
+
+def test_a_peer_that_asks_for_a_member_before_it_told_of_its_migration_is_looked_at(site: Site) -> None:
+    """As an original site does: it tells nobody, and tries three times."""
+    in_sync(site)
+    begin_migration(site)
+    assert let_go(site).status_code == 400
+    site.run_jobs()
+    assert set(states(site).values()) == {LETTING_GO}
+    site.good(let_go(site))
+    assert states(site)["edge-1"] == LETTING_GO
+
+
+def test_a_peer_that_asks_for_a_member_and_migrates_nothing_does_not_get_it(site: Site) -> None:
+    in_sync(site)
+    assert let_go(site).status_code == 400
+    site.run_jobs()
+    assert let_go(site).status_code == 400
+    assert set(states(site).values()) == {AT_HOME}
+    assert site.row().sync_status == "in-sync"
 
 
 # -- Heartbeats --
