@@ -8,6 +8,7 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -29,6 +30,8 @@ LINGER_BYTES = 65536
 PAUSE = 0.05
 CHUNK = 4096
 
+# Seconds between two tries to load the application.
+LOAD_AGAIN_SECONDS = 2.0
 # What gunicorn raises of a request → code and text of the answer; the first that fits counts. Nothing of the
 # request itself is told: a broken header may be the one with the token.
 UNREADABLE: tuple[tuple[type[Exception], int, str], ...] = (
@@ -116,6 +119,24 @@ class Worker(ThreadWorker):
     def init_process(self) -> None:
         self.lingering = Lingering()
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the application, however long that takes to succeed.
+
+        The master found the site in order when it started, so what is in the way now passes: the database
+        is away, a file is being edited. And it would end, with all its workers, were one unable to boot.
+        """
+        while self.alive and self.is_parent_alive():
+            try:
+                super().load_wsgi()
+            except (Exception, SystemExit) as error:  # noqa: BLE001 (wsgi.py exits when a file is broken)
+                said = next(iter(str(error).splitlines()), "")
+                self.log.warning("the worker cannot start, tries again: %s: %s", type(error).__name__, said)
+                self.notify()
+                time.sleep(LOAD_AGAIN_SECONDS)
+            else:
+                return
+        sys.exit(0)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that the application did not get, or failed to answer, as every error is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from dcapi.lab.directions import client_environment, directions
 from dcapi.lab.operator import Operator
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import PROJECT_ROOT, LabSite
+from dcapi.lab.waiting import wait_until
 from tests.e2e.conftest import MakeSite
+from tests.faults import processes
 
 TOGETHER = 4
 FLASK = (sys.executable, "-m", "flask", "--app", "wsgi")
@@ -89,6 +92,27 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
     lines = [line for line in ended.stderr.splitlines() if " INFO " not in line]
     assert len(lines) == 1, ended.stderr
     assert named in lines[0]
+
+
+@pytest.mark.parametrize("name", ["dcapi.sqlite3", "identity.yaml"])
+def test_a_worker_that_cannot_start_tries_again_and_does_not_end_the_site(
+    make_site: MakeSite, name: str
+) -> None:
+    """gunicorn itself ends when a worker fails to boot, as one does while the database is away."""
+    site = make_site()
+    site.start()
+    file = site.folder / "instance" / name
+    with processes.stopped([site.pid or 0]):
+        for worker in processes.workers_of(site):
+            os.kill(worker, signal.SIGKILL)
+        whole = [one.rename(one.with_name(f"aside-{one.name}")) for one in file.parent.glob(f"{name}*")]
+        file.write_text("nonsense" * 1000)
+    wait_until("two tries", lambda: site.log_file.read_text().count("cannot start, tries again") > 1)
+    file.unlink()
+    for one in whole:
+        one.rename(one.with_name(one.name.removeprefix("aside-")))
+    site.wait_ready()
+    Operator(site.url, site.admin_password).log_in()
 
 
 def test_a_database_of_another_site_is_not_served(make_site: MakeSite) -> None:
