@@ -14,7 +14,7 @@ from dcapi.jobs.hold import Hold, LeaseLost, take_hold
 from dcapi.models import Subcloud, SubcloudPeerGroup
 from dcapi.models.secret_values import rehome_data
 from dcapi.models.states import MIGRATABLE_STATES, REHOMING_STATES
-from dcapi.parts import Parts
+from dcapi.parts import Parts, Site
 from dcapi.services.answers import Answer
 from dcapi.services.peer_groups import NOT_FOUND, find_group
 from dcapi.services.saving import TOO_MANY_CALLS
@@ -73,7 +73,7 @@ def _begin(parts: Parts, hold: Hold, group_id: int, password: str) -> list[Answe
             raise NotFound(NOT_FOUND)
         if group.migrating_here:
             raise Conflict(IN_PROGRESS)
-        movers = movers_of(group, members)
+        movers = movers_of(group, members, parts.site)
         migrate_rows.begin(session, parts, group, movers, password)
         session.flush()
         answers = [subcloud_answer(row) for row in movers]
@@ -81,8 +81,12 @@ def _begin(parts: Parts, hold: Hold, group_id: int, password: str) -> list[Answe
         return answers
 
 
-def movers_of(group: SubcloudPeerGroup, members: Iterable[Subcloud]) -> list[Subcloud]:
-    """The members that a migration moves; raises BadRequest that names every one that stands in the way."""
+def movers_of(group: SubcloudPeerGroup, members: Iterable[Subcloud], site: Site) -> list[Subcloud]:
+    """The members that a migration moves; raises BadRequest that names every one that stands in the way.
+
+    A primary group comes home without any, too: the site that leads it may have failed to take over a single
+    one, and what is led elsewhere can be changed at neither site.
+    """
     movers, faults = [], []
     for row in members:
         if row.deploy_status in MIGRATABLE_STATES:
@@ -92,7 +96,8 @@ def movers_of(group: SubcloudPeerGroup, members: Iterable[Subcloud]) -> list[Sub
             faults.append(f"{row.name} {fault}")
     if faults:
         raise BadRequest(f"Cannot migrate peer group {group.peer_group_name}: subcloud {'; '.join(faults)}")
-    if not movers:
+    comes_home = group.is_primary and group.system_leader_id != site.uuid
+    if not movers and not comes_home:
         raise BadRequest(
             "Nothing to migrate, no secondary, rehome-failed or rehome-prep-failed subcloud in peer group "
             f"{group.peer_group_name}"

@@ -205,6 +205,8 @@ def _take_steps(here: Here, plan: AuditPlan, outcome: Outcome) -> None:
         if step.joins:
             left |= {row.peer_group_id} if row.peer_group_id is not None else set()
             row.peer_group_id = here.group.id
+            # A migration of the group that it was in goes on without it.
+            row.deploy_due_at = row.rehome_step = None
         if step.fate is not None:
             _give_fate(here, row, step, outcome)
     if left:

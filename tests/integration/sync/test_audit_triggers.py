@@ -8,6 +8,7 @@ import pytest
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.sync.heartbeat_audits import Heard
+from dcapi.sync.migrate import migrations_due
 from dcapi.sync.monitor import Monitor, beat, read_watches
 from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.conftest import ADMIN_PASSWORD
@@ -367,6 +368,31 @@ def test_a_copy_that_is_managed_here_too_is_let_go_at_contact(follower: Site) ->
     follower.change(Subcloud, 1, management_state="managed", deploy_status="complete")
     audit_of(follower)
     assert states(follower)["edge-1"] == FOLLOWING
+
+
+def test_a_member_that_went_to_another_group_is_no_longer_migrated_with_the_old_one(follower: Site) -> None:
+    """It lost what that migration needed, and failed in a group that nobody had asked to migrate."""
+    take_home(follower)
+    heartbeat(follower)
+    old = SubcloudPeerGroup(
+        peer_group_name="buses",
+        group_priority=3,
+        group_state="enabled",
+        system_leader_id=follower.there.uuid,
+        system_leader_name="site-b",
+        migration_status="migrating",
+        migrating_here=True,
+    )
+    left = follower.write(old)
+    follower.change(Subcloud, 1, peer_group_id=left, rehome_step="ceding-again", deploy_due_at=1.0)
+    audit_of(follower)
+    with follower.parts.unit_of_work() as session:
+        row = session.get(Subcloud, 1)
+        assert row is not None
+        assert (row.peer_group_id, row.rehome_step, row.deploy_due_at) == (1, None, None)
+    Reconciler(follower.parts, [migrations_due]).sweep()
+    follower.run_jobs()
+    assert set(states(follower).values()) == {FOLLOWING}
 
 
 def test_nothing_is_deleted_at_a_secondary_site(follower: Site) -> None:
