@@ -14,11 +14,7 @@ import dcapi
 from dcapi.jobs.queued import QueuedJobs
 from dcapi.lab.waiting import wait_until
 from dcapi.models import PeerGroupAssociation
-from tests.conftest import ADMIN_PASSWORD, make_site
-from tests.fakes.peer import FakePeer, FakePeers
-from tests.fakes.peer_site import FakeSite
-from tests.integration.sync.conftest import PEER_UUID, Site, peer_body
-from tests.site_client import SiteClient
+from tests.integration.sync.conftest import Site, leading_site
 from tests.subcloud_forms import form, new_form
 
 # One job at a time, one more that waits, and a sweep soon.
@@ -30,17 +26,12 @@ PATIENCE = 60.0
 def site(
     prepared_instance: Path, tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
-    """A site that is at work, with a group (id 1) and a system peer (id 1) whose other end is a fake."""
-    peer = FakePeer(FakeSite(PEER_UUID))
-    monkeypatch.setattr(dcapi, "Peers", lambda _settings: FakePeers({1: peer}))
-    with make_site(prepared_instance, tmp_path, SQLALCHEMY_DATABASE_URI=database_uri, **SETTINGS) as app:
-        site = Site(app, SiteClient.logged_in(app, "admin", ADMIN_PASSWORD), peer)
-        site.there.put_system_peer(site.parts.site.uuid)
-        site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": "trains"}))
-        site.good(site.operator.post("/system-peers", json=peer_body()))
-        dcapi.start(app)
+    """A site that is at work."""
+    more = {"SQLALCHEMY_DATABASE_URI": database_uri, **SETTINGS}
+    with leading_site(prepared_instance, tmp_path, monkeypatch, **more) as site:
+        dcapi.start(site.app)
         yield site
-        assert dcapi.stop(app)
+        assert dcapi.stop(site.app)
 
 
 def wait_in_sync(site: Site) -> None:

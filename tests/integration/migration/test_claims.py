@@ -12,8 +12,8 @@ from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync import migrate_rows
 from tests.fakes.peer import FakePeer
 from tests.fakes.peer_site import FakeSite
+from tests.integration.beside_peer import peer_body
 from tests.integration.migration.conftest import GROUP, Survivor
-from tests.integration.sync.conftest import peer_body
 
 PATH = f"/subcloud-peer-groups/{GROUP}"
 THIRD_UUID = "33333333-2222-4333-8444-555555555555"

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, event, update
 from dcapi.api.database import db
 from dcapi.jobs.waiting import WaitingJobs
 from dcapi.models import Lease, Subcloud, SubcloudPeerGroup
+from tests.integration.beside_peer import PEER_UUID
 from tests.integration.migration.conftest import GROUP, Survivor
-from tests.integration.sync.conftest import PEER_UUID
 
 NAMES = ("edge-1", "edge-2")
 # More transactions than a migration has.

@@ -17,8 +17,8 @@ from dcapi.models import Operation, PeerGroupAssociation, Subcloud, SubcloudPeer
 from dcapi.models.secret_values import data_install
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync import migrate, migrate_member
+from tests.integration.beside_peer import PEER_UUID
 from tests.integration.migration.conftest import GROUP, Survivor
-from tests.integration.sync.conftest import PEER_UUID
 from tests.subcloud_forms import PASSWORD
 
 GONE = PeerUnavailable("Peer site-a: no answer within 30 s", maybe_sent=True)

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import dcapi
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
-from tests.conftest import make_site
-from tests.fakes.peer import FakePeers
+from tests.integration.beside_peer import app_beside
 from tests.integration.sync.takeovers import LIVING
 from tests.integration.sync.world import MEMBERS, Crash, World
 
@@ -23,9 +21,8 @@ def world(
     prepared_instance: Path, tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """A site whose process can die anywhere, and whose clock can jump over the leases of the dead."""
-    monkeypatch.setattr(dcapi, "Peers", lambda _settings: FakePeers({}))
     more = {"SQLALCHEMY_DATABASE_URI": database_uri, "PEER_MEMBER_THREADS": 1, "LOG_LEVEL": "ERROR"}
-    with make_site(prepared_instance, tmp_path, **more) as app:
+    with app_beside({}, prepared_instance, tmp_path, monkeypatch, **more) as app:
         world = World(app)
         for module in ("dcapi.jobs.hold", "dcapi.sync.turns"):
             monkeypatch.setattr(f"{module}.time", world.clock())

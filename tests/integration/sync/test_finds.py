@@ -26,7 +26,8 @@ from dcapi.sync.reconcile import Due, Reconciler, associations_undone, attribute
 from dcapi.sync.run import RunFailed
 from tests.fakes.peer import FakePeer, FakePeers
 from tests.fakes.peer_site import FakeSite
-from tests.integration.sync.conftest import PEER_UUID, Site, peer_body
+from tests.integration.beside_peer import PEER_UUID, peer_body
+from tests.integration.sync.conftest import Site
 
 OTHER = "99999999-2222-4333-8444-555555555555"
 GONE = PeerUnavailable("connection refused")

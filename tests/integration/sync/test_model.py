@@ -17,13 +17,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-import dcapi
 from dcapi.models import Subcloud
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.services import association_lookup, peer_groups
 from dcapi.sync import attributes, deletion, heartbeat, push, run
-from tests.conftest import make_site
-from tests.fakes.peer import FakePeers
+from tests.integration.beside_peer import app_beside
 from tests.integration.sync.promises import Pair, copy_there, moved, rows
 from tests.integration.sync.quiet_points import QuietPoints
 from tests.integration.sync.world import MEMBERS, PEERS, Inline, World
@@ -355,14 +353,13 @@ def world(
     prepared_instance: Path, tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """A site with two groups, two peers and four subclouds; members go over one thread, in order."""
-    monkeypatch.setattr(dcapi, "Peers", lambda _settings: FakePeers({}))
     for waiting in (association_lookup, peer_groups, heartbeat):
         monkeypatch.setattr(waiting, "PATIENCE", 0.0, raising=False)
     for side_by_side in (attributes, deletion, push):
         monkeypatch.setattr(side_by_side, "ThreadPoolExecutor", Inline)
     monkeypatch.setattr(run, "PROGRESS_SECONDS", 0.0)
     more = {"SQLALCHEMY_DATABASE_URI": database_uri, "PEER_MEMBER_THREADS": 1, "LOG_LEVEL": "ERROR"}
-    with make_site(prepared_instance, tmp_path, **more) as app:
+    with app_beside({}, prepared_instance, tmp_path, monkeypatch, **more) as app:
         world = World(app)
         for module in ("dcapi.jobs.hold", "dcapi.sync.turns"):
             monkeypatch.setattr(f"{module}.time", world.clock())

@@ -30,6 +30,7 @@ from dcapi.sync.reconcile import Reconciler, associations_undone, attribute_chan
 from tests.conftest import ADMIN_PASSWORD
 from tests.fakes.peer import FakePeer, FakePeers
 from tests.fakes.peer_site import FakeSite
+from tests.integration.beside_peer import PEER_UUID, peer_body
 from tests.site_client import SiteClient
 from tests.subcloud_forms import ADDRESS, bootstrap_values, install_values
 
@@ -37,7 +38,7 @@ Row = TypeVar("Row", bound=Base)
 
 MEMBERS = ("quay-1", "quay-2", "quay-3", "quay-4")
 GROUPS = {1: "trains", 2: "buses"}
-PEERS = {1: "11111111-2222-4333-8444-555555555555", 2: "22222222-2222-4333-8444-555555555555"}
+PEERS = {1: PEER_UUID, 2: "22222222-2222-4333-8444-555555555555"}
 GATEWAYS = {1: "192.168.204.101", 2: "192.168.204.102"}
 # What stays from example to example: who the site is, and the schema.
 KEPT_TABLES = {"site", "subcloud_group"}
@@ -261,14 +262,12 @@ def _rows(site_uuid: str) -> list[Any]:
 
 
 def _peer(peer_id: int) -> SystemPeer:
-    return SystemPeer(
+    values = peer_body(
         peer_uuid=PEERS[peer_id],
         peer_name=f"site-{peer_id}",
-        manager_endpoint="http://127.0.0.1:9/v3",
-        manager_username="admin",
-        manager_password="c2VjcmV0",
         peer_controller_gateway_address=GATEWAYS[peer_id],
     )
+    return SystemPeer(**values)
 
 
 def _subcloud(number: int) -> Subcloud:
