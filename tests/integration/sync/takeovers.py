@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
+from dcapi.peers.errors import PeerUnavailable
 from tests.integration.sync.conftest import Site
 
 GROUP = "trains"
+GONE = PeerUnavailable("no answer")
+# A member here, as ``states`` shows it.
+LETTING_GO = ("unmanaged", "rehome-pending")
+FOLLOWING = ("unmanaged", "secondary")
+FAILED = ("unmanaged", "rehome-failed")
+AT_HOME = ("managed", "complete")
+# A member there.
+LIVING = {"deploy-status": "complete", "management-state": "managed", "availability-status": "online"}
 
 
 def in_sync(site: Site, *names: str) -> None:
@@ -35,9 +45,6 @@ def take_over(site: Site, *, failed: dict[str, str] | None = None, status: str =
             copy |= LIVING
 
 
-LIVING = {"deploy-status": "complete", "management-state": "managed", "availability-status": "online"}
-
-
 def begin_migration(site: Site) -> None:
     """The peer is about to migrate the group: nothing of it is done."""
     site.there.group_named(GROUP)["migration_status"] = "migrating"
@@ -63,6 +70,43 @@ def audit(site: Site) -> None:
     answer = site.operator.patch(f"/subcloud-peer-groups/{GROUP}/audit", json=body(site))
     assert site.good(answer) == {"message": None}
     site.run_jobs()
+
+
+def come_home(site: Site) -> None:
+    """This site took the group back, and the peer follows: as both rows show it then."""
+    own = {"system_leader_id": site.parts.site.uuid, "system_leader_name": site.parts.site.name}
+    site.change(SubcloudPeerGroup, 1, migration_status="complete", **own)
+    for number in (1, 2):
+        site.change(
+            Subcloud,
+            number,
+            deploy_status="complete",
+            management_state="managed",
+            availability_status="online",
+        )
+    site.change(PeerGroupAssociation, 1, audit_to_ask=True)
+    follow_there(site)
+
+
+def follow_there(site: Site) -> None:
+    """The peer takes this site for the leader again, and its copies are secondary."""
+    there = site.there.group_named(GROUP)
+    there |= {
+        "system_leader_id": site.parts.site.uuid,
+        "system_leader_name": site.parts.site.name,
+        "migration_status": None,
+    }
+    for copy in site.there.group_members(there["id"]):
+        copy |= {
+            "deploy-status": "secondary",
+            "management-state": "unmanaged",
+            "availability-status": "offline",
+        }
+
+
+def message(site: Site) -> str:
+    text: str = site.association()["sync-message"]
+    return text
 
 
 def subcloud(site: Site, name: str = "edge-1") -> dict[str, Any]:

@@ -14,18 +14,21 @@ from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.conftest import ADMIN_PASSWORD
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
+    AT_HOME,
+    FOLLOWING,
+    LETTING_GO,
     LIVING,
     alarms,
     audit,
     begin_migration,
     body,
+    come_home,
     group,
     in_sync,
     saved,
     states,
     take_over,
 )
-from tests.integration.sync.test_audit import AT_HOME, FOLLOWING, LETTING_GO, come_home
 from tests.integration.sync.test_monitor import GONE, beats, heartbeat, hold_peer
 from tests.site_client import SiteClient
 from tests.subcloud_forms import form

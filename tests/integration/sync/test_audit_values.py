@@ -1,0 +1,87 @@
+"""Audits at a primary site: whose values of a member count when its peer has taken the group over."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from dcapi.models import Subcloud
+from tests.integration.sync.conftest import Site
+from tests.integration.sync.takeovers import (
+    FOLLOWING,
+    audit,
+    change_there,
+    in_sync,
+    message,
+    saved,
+    states,
+    subcloud,
+    take_over,
+)
+
+
+def test_changed_rehome_data_comes_over_but_for_the_gateway(site: Site) -> None:
+    in_sync(site)
+    own_gateway = saved(site).get("systemcontroller_gateway_address")
+    take_over(site)
+    change_there(site, bootstrap__address="10.10.10.99", admin_password="bmV3", docker="registry")
+    audit(site)
+    now = saved(site)
+    assert (now["bootstrap-address"], now["admin_password"], now["docker"]) == (
+        "10.10.10.99",
+        "bmV3",
+        "registry",
+    )
+    assert now.get("systemcontroller_gateway_address") == own_gateway
+    assert site.standing() == ("in-sync", "in-sync")
+    assert message(site) == "None"
+
+
+def test_masked_secrets_overwrite_nothing(site: Site) -> None:
+    in_sync(site)
+    take_over(site)
+    change_there(site, bootstrap__address="10.10.10.99", admin_password="******")
+    copy = site.there.subcloud_in("region-of-edge-1")
+    copy["data_install"] = copy["data_install"].replace("c2VjcmV0", "******")
+    audit(site)
+    assert (saved(site)["bootstrap-address"], saved(site)["admin_password"]) == ("10.10.10.99", "c2VjcmV0")
+    assert "c2VjcmV0" in subcloud(site)["data_install"]
+
+
+def test_what_changed_here_alone_stays_and_waits_for_a_sync(site: Site) -> None:
+    in_sync(site)
+    site.change(Subcloud, 1, description="moved to rack 5")
+    take_over(site)
+    audit(site)
+    assert subcloud(site)["description"] == "moved to rack 5"
+    assert states(site)["edge-1"] == FOLLOWING
+    assert site.standing() == ("out-of-sync", "out-of-sync")
+    assert "edge-1 (not synced yet: description)" in message(site)
+
+
+def test_of_a_member_that_changed_at_both_sites_the_leaders_values_win_and_the_lost_are_named(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_sync(site)
+    site.change(Subcloud, 1, description="moved to rack 5")
+    take_over(site)
+    change_there(site, bootstrap__address="10.10.10.99")
+    with caplog.at_level(logging.WARNING):
+        audit(site)
+    assert subcloud(site)["description"] == "rack 4"
+    assert saved(site)["bootstrap-address"] == "10.10.10.99"
+    assert site.standing() == ("in-sync", "in-sync")
+    assert "edge-1 (description, bootstrap address)" in message(site)
+    assert "edge-1 (description, bootstrap address)" in caplog.text
+
+
+def test_what_was_lost_stays_said_when_nothing_new_is_found(site: Site) -> None:
+    in_sync(site)
+    site.change(Subcloud, 1, description="moved to rack 5")
+    take_over(site)
+    change_there(site, bootstrap__address="10.10.10.99")
+    audit(site)
+    said = message(site)
+    audit(site)
+    assert message(site) == said != "None"
