@@ -37,6 +37,8 @@ class PeerGroupAssociation(Dated, Base):
     audit_served: Mapped[int] = mapped_column(default=0)
     # This site took the group over, and the peer has not been asked to audit it yet.
     audit_to_ask: Mapped[bool] = mapped_column(default=False)
+    # The peer was seen to migrate the group: what was let go for that is judged by this peer's copy alone.
+    peer_migrates: Mapped[bool] = mapped_column(default=False)
     # The status that the peer was last told; None: nothing yet.
     told_status: Mapped[str | None] = mapped_column(String(16))
     # Set from the moment when a deletion was accepted until the row is gone.

@@ -23,6 +23,8 @@ class SubcloudPeerGroup(Dated, Base):
     migration_status: Mapped[str | None] = mapped_column(String(16))
     # This site itself is taking the group over; ``migrating`` alone may be what another site told.
     migrating_here: Mapped[bool] = mapped_column(default=False)
+    # Members were let in already: the site gives way to no other one any more.
+    members_begun: Mapped[bool] = mapped_column(default=False)
 
     @property
     def is_primary(self) -> bool:

@@ -54,7 +54,7 @@ def judge(here: Side, there: Side, *, migrating_here: bool = False, unheard: boo
         return Verdict.NOTHING  # two groups that happen to have one name
     claims = here.claims or (unheard and here.leads)
     if there.status == Migration.MIGRATING:
-        return Verdict.WAIT if claims else Verdict.CEDE
+        return _judge_migrating(here, there, claims=claims)
     if there.claims:
         return Verdict.WAIT if claims and here.priority < there.priority else Verdict.FOLLOW
     if there.leads:
@@ -62,6 +62,17 @@ def judge(here: Side, there: Side, *, migrating_here: bool = False, unheard: boo
     if there.is_led_by(here) and here.leads:
         return Verdict.LEAD
     return Verdict.NOTHING
+
+
+def _judge_migrating(here: Side, there: Side, *, claims: bool) -> Verdict:
+    """The peer says that the group is being migrated, by itself or, as it may have been told, by this site.
+
+    Where both know the peer as the leader, nothing is left to let go: it migrates members that failed, or it
+    repeats what it was told of a migration that came to nothing, and two notes would keep each other alive.
+    """
+    if claims:
+        return Verdict.WAIT
+    return Verdict.FOLLOW if there.leads and here.is_led_by(there) else Verdict.CEDE
 
 
 def _judge_two_leaders(here: Side, there: Side, *, claims: bool) -> Verdict:

@@ -18,10 +18,12 @@ from dcapi.models import (
 from dcapi.models.states import (
     NO_ERRORS,
     NO_MESSAGE,
+    Administrative,
     Availability,
     Deploy,
     Management,
     Migration,
+    PeerAvailability,
     SyncStatus,
 )
 from dcapi.parts import Parts
@@ -90,7 +92,7 @@ def write(session: Session, parts: Parts, beginning: Beginning, there: There | N
     elif verdict is Verdict.LEAD:
         _lead(here, there, outcome)
     elif verdict is Verdict.NOTHING:
-        here.association.audit_to_ask = False
+        here.association.audit_to_ask = here.association.peer_migrates = False
     return outcome
 
 
@@ -109,6 +111,7 @@ def _cede(here: Here, there: There) -> None:
     plan = plan_ceding(here.members, there.subclouds)
     _take_steps(here, plan, Outcome(Verdict.CEDE))
     here.association.audit_to_ask = False
+    here.association.peer_migrates = True
     # The note keeps heartbeats and syncs off the group until the migration has ended.
     if here.group.migration_status != Migration.MIGRATING:
         here.group.migration_status = Migration.MIGRATING
@@ -158,12 +161,14 @@ def _lead(here: Here, there: There, outcome: Outcome) -> None:
         here.association.audit_to_ask = True
         outcome.verdict = Verdict.WAIT
         return
-    plan = plan_leading(here.members, there.subclouds)
+    another_migrates = _another_migrates(here)
+    plan = AuditPlan() if another_migrates else plan_leading(here.members, there.subclouds)
     _take_steps(here, plan, outcome)
     came_home = here.association.audit_to_ask
-    abandoned = here.group.migration_status == Migration.MIGRATING
-    here.association.audit_to_ask = False
-    _end_migration(here)
+    abandoned = here.group.migration_status == Migration.MIGRATING and not another_migrates
+    here.association.audit_to_ask = here.association.peer_migrates = False
+    if not another_migrates:
+        _end_migration(here)
     if not (came_home or abandoned or plan.changes):
         return
     if not here.is_primary:
@@ -178,13 +183,31 @@ def _lead(here: Here, there: There, outcome: Outcome) -> None:
     _move(here.association, Event.AUDIT_EQUAL if equal else Event.AUDIT_DIFFERENT, _message(here, plan, []))
 
 
+def _another_migrates(here: Here) -> bool:
+    """Whether another peer migrates the group, or may be found to: its own copy tells what becomes of it."""
+    if here.association.peer_migrates or here.group.migration_status != Migration.MIGRATING:
+        return False
+    let_go = any(member.in_group and member.deploy_status == Deploy.REHOME_PENDING for member in here.members)
+    others = (one for one in here.associations if one is not here.association and not one.deleting)
+    return any(one.peer_migrates or _has_yet_to_be_read(one, patiently=let_go) for one in others)
+
+
+def _has_yet_to_be_read(association: PeerGroupAssociation, *, patiently: bool) -> bool:
+    """Whether an audit of it is due. One that is away is only waited for when it may have taken something."""
+    peer = association.peer
+    is_away = peer.availability_state == PeerAvailability.UNAVAILABLE
+    if peer.administrative_state != Administrative.ENABLED or (is_away and not patiently):
+        return False
+    return association.audit_asked != association.audit_served
+
+
 def _write_missing(here: Here) -> Outcome:
     """The peer has no copy of the group: a primary that leads it again syncs it there anew."""
     association = here.association
     if association.audit_to_ask and association.is_primary and not here.group.migrating_here:
         _end_migration(here)
         _ask_for_sync(association)
-    association.audit_to_ask = False
+    association.audit_to_ask = association.peer_migrates = False
     return Outcome(Verdict.NOTHING)
 
 
@@ -252,8 +275,8 @@ def _follow_leader(here: Here, there: There) -> bool:
         group.migration_status = None
     # What this site had taken over itself counts no more.
     for association in here.associations:
-        if association.audit_to_ask:
-            association.audit_to_ask = False
+        if association.audit_to_ask or association.peer_migrates:
+            association.audit_to_ask = association.peer_migrates = False
     if group.group_priority < there.side.priority:
         alarms.raise_led_elsewhere(here.session, group, peer)
     return anew

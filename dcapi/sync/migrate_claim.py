@@ -45,13 +45,14 @@ class Other:
     """A site with a system peer here."""
 
     peer: PeerAddress
-    # It has an association of this group with this site.
+    # It has an association of this group with this site, and there the group was found by this id.
     associated: bool
+    remote_group_id: int | None = None
 
 
 @dataclass(frozen=True)
 class View:
-    """What another site said; ``group`` None: it has none of this name."""
+    """What another site said; ``group`` None: it has none of this name, or does not tell."""
 
     other: Other
     answered: bool
@@ -107,10 +108,12 @@ def _read(parts: Parts, group_id: int) -> Mine | None:
 
 def _others(session: Session, group_id: int) -> tuple[Other, ...]:
     """Every site with a system peer, disabled ones too: what they manage must not be managed twice."""
-    of_group = PeerGroupAssociation.peer_group_id == group_id
-    associated = set(session.scalars(select(PeerGroupAssociation.system_peer_id).where(of_group)))
+    of_group = select(PeerGroupAssociation.system_peer_id, PeerGroupAssociation.remote_group_id).where(
+        PeerGroupAssociation.peer_group_id == group_id
+    )
+    associated = {row.system_peer_id: row.remote_group_id for row in session.execute(of_group)}
     peers = session.scalars(select(SystemPeer).order_by(SystemPeer.id))
-    return tuple(Other(address_of(peer), peer.id in associated) for peer in peers)
+    return tuple(Other(address_of(peer), peer.id in associated, associated.get(peer.id)) for peer in peers)
 
 
 def _note_claimed(parts: Parts, hold: Hold, group_id: int, away: Sequence[int]) -> None:
@@ -161,17 +164,35 @@ def _ask(parts: Parts, hold: Hold, mine: Mine, other: Other) -> View:
         if other.associated and client.system_uuid().lower() != other.peer.uuid.lower():
             logger.warning("peer %s is another system than it should be, it is not asked", other.peer.name)
             return View(other, answered=False)
-        group = next((group for group in groups if group["peer_group_name"] == mine.name), None)
+        group = _find_group(groups, mine, other)
         return View(other, answered=True, group=group, rehomes=other.associated and _rehomes(client, group))
     except PeerError as error:
         logger.warning("group %s is migrated without asking: %s", mine.name, error.message)
-        return View(other, answered=False)
+        # Who answers, however badly, is there: its members are asked for one by one.
+        return View(other, answered=error.status != 0)
+
+
+def _find_group(groups: Sequence[Answer], mine: Mine, other: Other) -> Answer | None:
+    """The other site's copy; it may have got another name there since its id was noted."""
+    by_id = {group["id"]: group for group in groups}
+    known = by_id.get(other.remote_group_id) if other.associated else None
+    if known is not None and (known["group_priority"] == 0) != (mine.priority == 0):
+        return known
+    return next((group for group in groups if group["peer_group_name"] == mine.name), None)
 
 
 def _rehomes(client: PeerPort, group: Answer | None) -> bool:
+    """Whether a member is being rehomed there; so it is taken when a site answers and does not say."""
     if group is None or group["migration_status"] != Migration.MIGRATING:
         return False
-    return any(row["deploy-status"] in REHOMING_STATES for row in client.group_subclouds(group["id"]))
+    try:
+        members = client.group_subclouds(group["id"])
+    except PeerError as error:
+        if error.status == 0:
+            raise
+        logger.warning("the members of the group could not be read: %s", error.message)
+        return True
+    return any(row["deploy-status"] in REHOMING_STATES for row in members)
 
 
 def _client(parts: Parts, hold: Hold, other: Other) -> PeerPort:
@@ -225,7 +246,7 @@ def _note_telling(parts: Parts, hold: Hold, mine: Mine) -> None:
 
 
 def _tell(parts: Parts, hold: Hold, view: View) -> bool:
-    """Tell one site that this one migrates the group; returns whether it answered. Raises Lost."""
+    """Tell one site that this one migrates the group; returns whether it may have heard. Raises Lost."""
     assert view.group is not None
     client = _client(parts, hold, view.other)
     try:
@@ -237,7 +258,7 @@ def _tell(parts: Parts, hold: Hold, view: View) -> bool:
         logger.warning("a migration could not be told: %s", error.message)
     except PeerError as error:
         logger.warning("a migration could not be told: %s", error.message)
-        return False
+        return error.maybe_sent or error.status != 0
     return True
 
 

@@ -220,7 +220,11 @@ def _write(parts: Parts, hold: Hold, subcloud_id: int, seen: Seen, move: Move) -
         if row is None or (row.rehome_step, row.deploy_status) != (seen.step, seen.status):
             session.commit()
             return None
-        migrate_rows.apply(row, move, time.time())
+        now = time.time()
+        migrate_rows.apply(row, move, now)
+        if move.step is RehomeStep.REHOMING:
+            # A playbook may take as long as the password is kept for.
+            migrate_rows.keep_needs(session, seen.group_id, now + parts.settings.OPERATION_SECRET_TTL)
         if move.step is RehomeStep.COMING_ONLINE:
             # As at the end of a deployment: what was just deployed answers.
             row.availability_status = Availability.ONLINE

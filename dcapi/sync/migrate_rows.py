@@ -101,8 +101,8 @@ def write_needs(session: Session, group_id: int, needs: Needs) -> None:
         operation.payload = asdict(needs)
 
 
-def _keep_needs(session: Session, group_id: int, expires_at: float) -> None:
-    """Members begin: what they need is not forgotten before they can have come to their end."""
+def keep_needs(session: Session, group_id: int, expires_at: float) -> None:
+    """Members begin, or go on: what they need is not forgotten before they can have come to their end."""
     this = (Operation.kind == KIND, Operation.subject_id == group_id)
     session.execute(update(Operation).where(*this).values(expires_at=expires_at))
 
@@ -132,6 +132,7 @@ def begin(
     )
     group.migration_status = Migration.MIGRATING
     group.migrating_here = True
+    group.members_begun = False
     for row in movers:
         row.rehome_step = RehomeStep.WAITING
         row.deploy_due_at = None
@@ -176,8 +177,9 @@ def admit(session: Session, group_id: int, now: float, secret_ttl: float) -> Adm
     at_work = _count_at_work(session, group_id)
     admitted = waiting[: max(0, group.max_subcloud_rehoming - at_work)]
     if admitted:
+        group.members_begun = True
         _begin_members(session, group_id, admitted, needs, now)
-        _keep_needs(session, group_id, now + secret_ttl)
+        keep_needs(session, group_id, now + secret_ttl)
     return Admission(tuple(admitted), idle=not (waiting or at_work))
 
 
@@ -285,7 +287,7 @@ def take_claim(session: Session, group_id: int, wanted: str | None) -> list[int]
     """Another site says how far its migration of a group is; returns the associations to be read for it.
 
     While this site migrates the group itself, the lower priority number goes on: a secondary group gives way
-    as long as none of its members has begun. Raises Conflict when it does not. Source: "Two sites asked at
+    as long as it let no member begin. Raises Conflict when it does not. Source: "Two sites asked at
     once" of the sync model.
     """
     waiting = _lock_waiting(session, group_id)
@@ -294,8 +296,7 @@ def take_claim(session: Session, group_id: int, wanted: str | None) -> list[int]
         return []
     if not group.migrating_here:
         return _note_claim(session, group, wanted)
-    has_begun = _count_at_work(session, group_id) > 0
-    if wanted != Migration.MIGRATING or group.is_primary or has_begun:
+    if wanted != Migration.MIGRATING or group.is_primary or group.members_begun:
         raise Conflict(MIGRATING_HERE)
     return _give_way(session, group, waiting, still=True)
 

@@ -14,6 +14,7 @@ def columns() -> dict[str, tuple[sa.Column, ...]]:
     return {
         "subcloud_peer_group": (
             sa.Column("migrating_here", sa.Boolean(), nullable=False, server_default=sa.false()),
+            sa.Column("members_begun", sa.Boolean(), nullable=False, server_default=sa.false()),
         ),
         "subcloud": (
             sa.Column("rehome_step", sa.String(length=16), nullable=True),
@@ -23,6 +24,7 @@ def columns() -> dict[str, tuple[sa.Column, ...]]:
             sa.Column("audit_asked", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("audit_served", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("audit_to_ask", sa.Boolean(), nullable=False, server_default=sa.false()),
+            sa.Column("peer_migrates", sa.Boolean(), nullable=False, server_default=sa.false()),
         ),
     }
 

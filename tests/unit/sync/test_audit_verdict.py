@@ -38,6 +38,9 @@ def secondary(leader: str = A, status: str | None = None) -> Side:
         (secondary(B), primary(B), Verdict.LEAD),
         # A goes home.
         (secondary(B), primary(B, "migrating"), Verdict.CEDE),
+        # Both know the leader: there is nothing to let go, and two notes must not keep each other alive.
+        (secondary(A, "migrating"), primary(A, "migrating"), Verdict.FOLLOW),
+        (primary(B), secondary(B, "migrating"), Verdict.FOLLOW),
         (secondary(B, "migrating"), primary(A, "complete"), Verdict.FOLLOW),
         (primary(A, "complete"), secondary(B, "migrating"), Verdict.WAIT),
         (primary(A, "complete"), secondary(B), Verdict.WAIT),
