@@ -18,8 +18,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,23 +121,17 @@ class AnsibleDeployer:
     # -- The port --
 
     def begin(self, phase: Phase, target: Target) -> StepState:
-        if not _playbook(self._settings.playbooks, phase).is_file():
+        if not self._has_playbook(phase):
             return self._without_playbook(phase, target)
-        self._reap()
-        folder = self._folder(target)
-        folder.make()
-        with folder.locked() as lock:
+        with self._locked_folder(target) as (folder, lock):
             if lock is None:
                 return self._join(folder, phase, target)
             return self._start(folder, lock, phase, target)
 
     def poll(self, phase: Phase, target: Target) -> StepState:
-        if not _playbook(self._settings.playbooks, phase).is_file():
+        if not self._has_playbook(phase):
             return self._without_playbook(phase, target)
-        self._reap()
-        folder = self._folder(target)
-        folder.make()
-        with folder.locked() as lock:
+        with self._locked_folder(target) as (folder, lock):
             if lock is None:
                 return self._look(folder, phase)
             return self._outcome(folder, lock, phase, target)
@@ -171,6 +165,18 @@ class AnsibleDeployer:
 
     def _folder(self, target: Target) -> PlaybookFolder:
         return PlaybookFolder(self._settings.folder / str(target.subcloud_id))
+
+    @contextmanager
+    def _locked_folder(self, target: Target) -> Iterator[tuple[PlaybookFolder, int | None]]:
+        """The subcloud's folder and the lock on it, which is None while a playbook runs there."""
+        self._reap()
+        folder = self._folder(target)
+        folder.make()
+        with folder.locked() as lock:
+            yield folder, lock
+
+    def _has_playbook(self, phase: Phase) -> bool:
+        return _playbook(self._settings.playbooks, phase).is_file()
 
     def _without_playbook(self, phase: Phase, target: Target) -> StepState:
         if phase in OPTIONAL_PHASES:
