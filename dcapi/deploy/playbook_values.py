@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dcapi.deploy.config_secrets import config_secrets
 from dcapi.deploy.port import Phase, Target
 from dcapi.models.secret_values import secret_texts
 
@@ -114,16 +115,5 @@ def _secret_texts(target: Target) -> Iterator[str]:
     for values in (target.bootstrap_values, target.install_values, target.options):
         if values:
             yield from secret_texts(dict(values))
-    yield from _config_secrets(target.deploy_config)
-
-
-def _config_secrets(text: str | None) -> Iterator[str]:
-    """Secrets of a deployment configuration, which is any text; most are a few YAML documents."""
-    if text is None:
-        return
-    try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError:
-        return
-    for document in documents:
-        yield from secret_texts(document)
+    if target.deploy_config is not None:
+        yield from config_secrets(target.deploy_config)
