@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dcapi.models.states import COPY_STATES, MIGRATABLE_STATES, REHOMING_STATES, Deploy, Management
+from dcapi.models.states import (
+    COPY_STATES,
+    MIGRATABLE_STATES,
+    NO_ERRORS,
+    REHOMING_STATES,
+    Deploy,
+    Management,
+)
 from dcapi.peers.texts import clean
 from dcapi.sync.audit_values import Values, differing_fields, digest_there, taken_over
 from dcapi.sync.copy import RemoteSubcloud
@@ -199,7 +206,7 @@ def _follow_copy(plan: AuditPlan, member: MemberHere, copy: RemoteSubcloud, *, p
             fate,
             values,
             joins=not member.in_group,
-            error=copy.error_description if fate is Fate.REHOME_FAILED else "",
+            error=_kept_error(copy) if fate is Fate.REHOME_FAILED else "",
             arrived=member.name not in plan.differing,
         )
     )
@@ -213,7 +220,12 @@ def _fate(member: MemberHere, copy: RemoteSubcloud) -> Fate | None:
     if copy.deploy_status not in FAILED_STATES:
         return None
     is_it = not member.managed and member.deploy_status == Deploy.REHOME_FAILED
-    return None if is_it and member.error == copy.error_description else Fate.REHOME_FAILED
+    return None if is_it and member.error == _kept_error(copy) else Fate.REHOME_FAILED
+
+
+def _kept_error(copy: RemoteSubcloud) -> str:
+    """Why a rehome failed there as it is stored here: on one line, and never empty."""
+    return clean(copy.error_description) or NO_ERRORS
 
 
 def _follow_values(

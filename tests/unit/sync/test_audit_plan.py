@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +93,14 @@ def test_a_failed_rehome_is_taken_over_with_its_reason() -> None:
     )
     assert plan.steps == [Step(here(), Fate.REHOME_FAILED, error="no", arrived=True)]
     assert (plan.failed, plan.is_equal) == (["edge-1"], False)
+
+
+@pytest.mark.parametrize("said", ["x" * 501, "", "two\nlines", " \n", "  edges  "])
+def test_a_failed_rehome_is_taken_over_once_whatever_its_reason_looks_like(said: str) -> None:
+    failed = there(deploy_status=Deploy.REHOME_FAILED, management_state="unmanaged", error_description=said)
+    [step] = follow(here(), failed).steps
+    assert step.error
+    assert follow(_after(here(), step), failed).changes == []
 
 
 def test_a_member_that_the_leader_has_not_moved_is_left_and_named() -> None:
