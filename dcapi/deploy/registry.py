@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from dcapi.deploy import ansible, simulated
+from dcapi.deploy.guarded import GuardedDeployer
 from dcapi.deploy.port import Deployer
 from dcapi.errors import SettingsError
 from dcapi.settings import Settings
@@ -16,11 +17,14 @@ DEPLOYERS: Mapping[str, Callable[[Settings], Deployer]] = {
 
 
 def deployer_of(settings: Settings) -> Deployer:
-    """The deployer of a site; raises SettingsError when there is none of that name."""
+    """The deployer of a site, whose phases fail where it raises.
+
+    Raises SettingsError when there is none of that name.
+    """
     try:
         make = DEPLOYERS[settings.DEPLOYER]
     except KeyError as error:
         raise SettingsError(
             f"DCAPI_DEPLOYER: {settings.DEPLOYER!r} is not one of {', '.join(DEPLOYERS)}"
         ) from error
-    return make(settings)
+    return GuardedDeployer(make(settings))

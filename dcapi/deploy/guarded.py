@@ -1,0 +1,62 @@
+"""What a deployer raises is a phase that failed.
+
+The rows that wait for a phase know three answers. An exception is none of them: it would leave the row as it
+is, and come back at every step for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+
+from dcapi.deploy.playbook_process import Masker, one_line
+from dcapi.deploy.playbook_values import secrets_of
+from dcapi.deploy.port import Deployer, Failed, Phase, StepState, Target
+from dcapi.log import fields
+
+logger = logging.getLogger(__name__)
+
+
+class GuardedDeployer:
+    """A deployer whose phases fail where it raises; all else is its own."""
+
+    def __init__(self, deployer: Deployer) -> None:
+        self._deployer = deployer
+
+    def begin(self, phase: Phase, target: Target) -> StepState:
+        return _answer(self._deployer.begin, phase, target)
+
+    def poll(self, phase: Phase, target: Target) -> StepState:
+        return _answer(self._deployer.poll, phase, target)
+
+    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:
+        return self._deployer.endpoint_statuses(target)
+
+    def delete(self, target: Target) -> None:
+        self._deployer.delete(target)
+
+    def close(self) -> None:
+        self._deployer.close()
+
+
+def _answer(ask: Callable[[Phase, Target], StepState], phase: Phase, target: Target) -> StepState:
+    try:
+        return ask(phase, target)
+    except Exception as error:  # noqa: BLE001 (whatever it is, nobody else makes an answer of it)
+        where, what = _told(error, target)
+        message = f"the deployer failed in the phase {phase.value}"
+        logger.error("subcloud %s: %s", target.name, message, extra=fields({"traceback": where}))  # noqa: TRY400 (the traceback may hold secrets)
+        return Failed(one_line(f"{message}: {what}"))
+
+
+def _told(error: Exception, target: Target) -> tuple[str, str]:
+    """Where an error was raised and what it says, without secrets; no texts when these are not known."""
+    name = type(error).__name__
+    try:
+        masker = Masker(secrets_of(target))
+        where = masker.mask("".join(traceback.format_exception(error)))
+        lines = masker.mask(str(error)).strip().splitlines()
+    except Exception:  # noqa: BLE001 (an error about an error must not take its place)
+        return "".join(traceback.format_tb(error.__traceback__)), name
+    return where, f"{name}: {lines[0]}" if lines else name
