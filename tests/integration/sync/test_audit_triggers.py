@@ -1,37 +1,27 @@
-"""What makes a site audit: requests, heartbeats, and at a secondary site the way home of its primary."""
+"""Heartbeats that make a site audit, and those that do not."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
+from dcapi.models import SubcloudPeerGroup
 from dcapi.sync.heartbeat_audits import Heard
-from dcapi.sync.migrate import migrations_due
 from dcapi.sync.monitor import Monitor, beat, read_watches
-from dcapi.sync.reconcile import Reconciler, associations_undone
-from tests.conftest import ADMIN_PASSWORD
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
     FOLLOWING,
     LETTING_GO,
-    LIVING,
     alarms,
     audit,
     begin_migration,
-    body,
     come_home,
     group,
     in_sync,
-    saved,
     states,
     take_over,
 )
 from tests.integration.sync.test_monitor import GONE, beats, heartbeat, hold_peer
-from tests.site_client import SiteClient
-from tests.subcloud_forms import form
 
 THIRD = "99999999-2222-4333-8444-555555555555"
 
@@ -44,100 +34,6 @@ def watch(site: Site, heard: Heard, times: int = 1) -> None:
                 watched = read_watches(session)[1]
             beat(site.parts, hold, 1, watched, heard)
     site.run_jobs()
-
-
-# -- Requests --
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "peer_uuid",
-        "peer_group_name",
-        "group_priority",
-        "group_state",
-        "system_leader_id",
-        "system_leader_name",
-        "migration_status",
-    ],
-)
-def test_a_key_that_is_missing_is_named(site: Site, key: str) -> None:
-    in_sync(site)
-    asked = body(site)
-    del asked[key]
-    answer = site.operator.patch("/subcloud-peer-groups/trains/audit", json=asked)
-    assert answer.status_code == 400
-    assert key in answer.text
-
-
-def test_the_greatest_number_of_rehomings_may_be_missing(site: Site) -> None:
-    in_sync(site)
-    asked = body(site)
-    del asked["max_subcloud_rehoming"]
-    assert site.good(site.operator.patch("/subcloud-peer-groups/1/audit", json=asked)) == {"message": None}
-
-
-def test_who_asks_must_be_a_uuid(site: Site) -> None:
-    in_sync(site)
-    answer = site.operator.patch("/subcloud-peer-groups/1/audit", json=body(site, peer_uuid="nobody"))
-    assert answer.status_code == 400
-    assert "Invalid peer_uuid" in answer.text
-
-
-def test_an_unknown_group_is_not_found(site: Site) -> None:
-    in_sync(site)
-    answer = site.operator.patch("/subcloud-peer-groups/buses/audit", json=body(site))
-    assert answer.status_code == 404
-    assert "Subcloud Peer Group not found" in answer.text
-
-
-def test_a_stranger_is_told_why_nothing_is_done(site: Site) -> None:
-    in_sync(site)
-    answer = site.operator.patch("/subcloud-peer-groups/1/audit", json=body(site, peer_uuid=THIRD))
-    assert THIRD in site.good(answer)["message"]
-    site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": "buses"}))
-    answer = site.operator.patch("/subcloud-peer-groups/buses/audit", json=body(site))
-    assert "not associated" in site.good(answer)["message"]
-    assert site.row().audit_asked == 0
-
-
-def test_what_the_request_claims_is_not_believed(site: Site) -> None:
-    in_sync(site)
-    claims = body(site, migration_status="complete", system_leader_id=site.there.uuid)
-    site.good(site.operator.patch("/subcloud-peer-groups/1/audit", json=claims))
-    site.run_jobs()
-    assert set(states(site).values()) == {AT_HOME}
-
-
-def let_go(site: Site) -> Any:
-    """The peer asks for a member that it is about to take over."""
-    other_site = SiteClient.logged_in(site.app, "admin", ADMIN_PASSWORD, user_agent="dcmanager/1.0")
-    return other_site.patch(
-        "/subclouds/region-of-edge-1", **form(management__state="unmanaged", migrate="true")
-    )
-
-
-def test_a_peer_that_asks_for_a_member_before_it_told_of_its_migration_is_looked_at(site: Site) -> None:
-    """As an original site does: it tells nobody, and tries three times."""
-    in_sync(site)
-    begin_migration(site)
-    assert let_go(site).status_code == 400
-    site.run_jobs()
-    assert set(states(site).values()) == {LETTING_GO}
-    site.good(let_go(site))
-    assert states(site)["edge-1"] == LETTING_GO
-
-
-def test_a_peer_that_asks_for_a_member_and_migrates_nothing_does_not_get_it(site: Site) -> None:
-    in_sync(site)
-    assert let_go(site).status_code == 400
-    site.run_jobs()
-    assert let_go(site).status_code == 400
-    assert set(states(site).values()) == {AT_HOME}
-    assert site.row().sync_status == "in-sync"
-
-
-# -- Heartbeats --
 
 
 @pytest.mark.parametrize("status", ["migrating", "complete"])
@@ -243,201 +139,3 @@ def test_the_alarm_goes_when_the_group_is_home_or_gone(site: Site, how: str) -> 
     one.look()
     beats(one, site)
     assert alarms(site) == []
-
-
-# -- At a secondary site --
-
-
-@pytest.fixture
-def follower(site: Site) -> Site:
-    """A secondary site that leads the group of its primary, which it took over and which follows."""
-    site.change(SubcloudPeerGroup, 1, group_priority=3)
-    for name in ("edge-1", "edge-2"):
-        site.add_member(name)
-    site.good(site.operator.post("/peer-group-associations", json={"peer_group_id": 1, "system_peer_id": 1}))
-    site.change(PeerGroupAssociation, 1, sync_status="in-sync")
-    site.run_jobs()
-    there = site.there
-    group_id = there.put_group("trains", 0, site.parts.site.uuid, system_leader_name=site.parts.site.name)
-    there.put_association(group_id, 1, **{"association-type": "primary", "sync-status": "in-sync"})
-    with site.parts.unit_of_work() as session:
-        members = [session.get(Subcloud, number) for number in (1, 2)]
-        for row in members:
-            assert row is not None
-            there.put_subcloud(
-                row.name,
-                row.region_name,
-                peer_group_id=group_id,
-                description="rack 4",
-                location="Ottawa",
-                rehome_data=str(row.rehome_data).replace("******", "c2VjcmV0"),
-                data_install=str(row.data_install).replace("******", "c2VjcmV0"),
-            )
-    site.peer.calls.clear()
-    return site
-
-
-def take_home(site: Site, status: str | None = "complete") -> None:
-    """The primary takes its group home."""
-    there = site.there.group_named("trains")
-    there |= {"system_leader_id": site.there.uuid, "system_leader_name": "site-b", "migration_status": status}
-    for copy in site.there.group_members(there["id"]):
-        copy |= LIVING
-
-
-def test_a_secondary_site_watches_its_primary_and_heartbeats_cost_one_request(follower: Site) -> None:
-    heartbeat(follower)
-    assert [method for method, _ in follower.peer.calls] == ["groups"]
-
-
-def test_a_secondary_site_follows_when_its_primary_comes_home(follower: Site) -> None:
-    take_home(follower)
-    heartbeat(follower)
-    assert set(states(follower).values()) == {FOLLOWING}
-    assert group(follower)["system_leader_id"] == follower.there.uuid
-    assert follower.association()["sync-status"] == "in-sync"
-    assert follower.there.group_named("trains")["migration_status"] is None
-    assert alarms(follower) == []
-    assert follower.peer.count["tell_association"] == 0
-
-
-def test_a_secondary_site_lets_go_while_its_primary_migrates(follower: Site) -> None:
-    follower.there.group_named("trains")["migration_status"] = "migrating"
-    heartbeat(follower)
-    assert set(states(follower).values()) == {LETTING_GO}
-    assert follower.association()["sync-status"] == "out-of-sync"
-
-
-def test_a_secondary_site_that_let_go_for_nothing_has_its_primary_look(follower: Site) -> None:
-    heard: Heard = {}
-    follower.there.group_named("trains")["migration_status"] = "migrating"
-    watch(follower, heard)
-    follower.there.group_named("trains")["migration_status"] = None
-    watch(follower, heard)
-    assert set(states(follower).values()) == {AT_HOME}
-    assert follower.there.audits
-    assert not follower.row().audit_to_ask
-
-
-def test_a_takeover_that_the_primary_has_not_heard_is_told_until_it_has(follower: Site) -> None:
-    follower.change(SubcloudPeerGroup, 1, migration_status="complete")
-    follower.change(PeerGroupAssociation, 1, audit_to_ask=True)
-    take_home(follower, None)
-    follower.peer.fail(GONE, on="audit_group")
-    for _ in range(2):
-        Reconciler(follower.parts, [associations_undone]).sweep()
-        follower.run_jobs()
-    [(_, asked)] = follower.there.audits
-    assert (asked["peer_uuid"], asked["migration_status"]) == (follower.parts.site.uuid, "complete")
-    assert set(states(follower).values()) == {AT_HOME}
-    assert follower.row().audit_to_ask
-    there = follower.there.group_named("trains")
-    there |= {"system_leader_id": follower.parts.site.uuid, "system_leader_name": "site-a"}
-    for copy in follower.there.group_members(there["id"]):
-        copy |= {"deploy-status": "secondary", "management-state": "unmanaged"}
-    Reconciler(follower.parts, [associations_undone]).sweep()
-    follower.run_jobs()
-    assert not follower.row().audit_to_ask
-    assert group(follower)["migration_status"] is None
-    assert Reconciler(follower.parts, [associations_undone]).sweep() == 0
-
-
-def test_values_of_the_primary_come_over_but_for_its_gateway(follower: Site) -> None:
-    take_home(follower)
-    copy = follower.there.subcloud_in("region-of-edge-1")
-    copy["rehome_data"] = copy["rehome_data"].replace("10.10.10.12", "10.10.10.99")
-    copy["description"] = "rack 9"
-    heartbeat(follower)
-    assert saved(follower)["bootstrap-address"] == "10.10.10.99"
-    assert follower.association()["sync-status"] == "in-sync"
-
-
-def test_what_the_primary_told_stands_while_nothing_but_a_sync_is_missing(follower: Site) -> None:
-    take_home(follower)
-    heartbeat(follower)
-    copy = follower.there.subcloud_in("region-of-edge-1")
-    copy["description"] = "changed and not synced yet"
-    follower.change(PeerGroupAssociation, 1, sync_status="failed", sync_message="told so")
-    audit_of(follower)
-    shown = follower.association()
-    assert (shown["sync-status"], shown["sync-message"]) == ("failed", "told so")
-    described = follower.good(follower.operator.get("/subclouds/edge-1"))["description"]
-    assert described == "rack 4"
-
-
-def test_a_copy_that_is_managed_here_too_is_let_go_at_contact(follower: Site) -> None:
-    take_home(follower)
-    heartbeat(follower)
-    follower.change(Subcloud, 1, management_state="managed", deploy_status="complete")
-    audit_of(follower)
-    assert states(follower)["edge-1"] == FOLLOWING
-
-
-def test_a_member_that_went_to_another_group_is_no_longer_migrated_with_the_old_one(follower: Site) -> None:
-    """It lost what that migration needed, and failed in a group that nobody had asked to migrate."""
-    take_home(follower)
-    heartbeat(follower)
-    old = SubcloudPeerGroup(
-        peer_group_name="buses",
-        group_priority=3,
-        group_state="enabled",
-        system_leader_id=follower.there.uuid,
-        system_leader_name="site-b",
-        migration_status="migrating",
-        migrating_here=True,
-    )
-    left = follower.write(old)
-    follower.change(Subcloud, 1, peer_group_id=left, rehome_step="ceding-again", deploy_due_at=1.0)
-    audit_of(follower)
-    with follower.parts.unit_of_work() as session:
-        row = session.get(Subcloud, 1)
-        assert row is not None
-        assert (row.peer_group_id, row.rehome_step, row.deploy_due_at) == (1, None, None)
-    Reconciler(follower.parts, [migrations_due]).sweep()
-    follower.run_jobs()
-    assert set(states(follower).values()) == {FOLLOWING}
-
-
-def test_nothing_is_deleted_at_a_secondary_site(follower: Site) -> None:
-    take_home(follower)
-    follower.there.delete_subcloud_row("region-of-edge-1")
-    heartbeat(follower)
-    assert states(follower)["edge-1"] == AT_HOME
-    assert follower.association()["sync-status"] == "out-of-sync"
-    assert "edge-1" in follower.association()["sync-message"]
-
-
-def test_a_primary_that_missed_a_change_here_is_asked_to_look_when_it_is_back(follower: Site) -> None:
-    heartbeat(follower)
-    follower.change(PeerGroupAssociation, 1, sync_status="out-of-sync")
-    follower.change(SystemPeer, 1, availability_state="unavailable")
-    heartbeat(follower)
-    assert follower.there.audits
-    assert not follower.row().audit_to_ask
-
-
-def test_a_group_that_was_renamed_at_the_primary_is_found_again(follower: Site) -> None:
-    audit_of(follower)
-    assert follower.row().remote_group_id is not None
-    there = follower.there.group_named("trains")
-    take_home(follower)
-    asked = body(follower)
-    there["peer_group_name"] = "trams"
-    audit_of(follower, asked)
-    assert set(states(follower).values()) == {FOLLOWING}
-
-
-def audit_of(site: Site, asked: dict[str, Any] | None = None) -> None:
-    site.good(site.operator.patch("/subcloud-peer-groups/1/audit", json=asked or body(site)))
-    site.run_jobs()
-
-
-def test_a_migration_that_goes_on_here_tells_the_peer_to_look_and_waits_with_its_own_audit(
-    follower: Site,
-) -> None:
-    follower.change(SubcloudPeerGroup, 1, migration_status="migrating", migrating_here=True)
-    follower.change(PeerGroupAssociation, 1, audit_to_ask=True, audit_asked=1)
-    Reconciler(follower.parts, [associations_undone]).sweep()
-    follower.run_jobs()
-    assert [method for method, _ in follower.peer.calls] == ["audit_group"]
-    assert (follower.row().audit_to_ask, follower.row().audit_served) == (False, 0)
