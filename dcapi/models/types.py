@@ -70,6 +70,15 @@ class EncryptedJSON(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+def decrypted_json(bind: Engine | Connection, stored: str) -> Any:
+    """The value of an encrypted JSON column that was read as it is stored; raises SecretUnreadable.
+
+    Of many rows, one that cannot be read is then not in the way of the others.
+    """
+    text = EncryptedText().process_result_value(stored, bind.dialect)
+    return EncryptedJSON().process_result_value(text, bind.dialect)
+
+
 def encrypted_columns(table: Table) -> list[Column[Any]]:
     """The columns of a table that are encrypted at rest."""
     return [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]

@@ -213,8 +213,10 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _span_of_text(text: str) -> Span | None:
+def _span_of_text(text: object) -> Span | None:
     """The span of a stored subnet; None for one that cannot be read: it is nobody's fault here."""
+    if not isinstance(text, str):
+        return None
     try:
         return _span(_network(text))
     except ValueError:

@@ -7,13 +7,11 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-import orjson
-from sqlalchemy import exists, or_, select, true
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Gone
-from dcapi.models import PeerGroupAssociation, SiteRecord, Subcloud
-from dcapi.models.locks import locked
+from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES, Deploy
 from dcapi.parts import Parts
 from dcapi.services import (
@@ -48,6 +46,7 @@ from dcapi.services.subcloud_lookup import (
     subcloud_group_id,
 )
 from dcapi.services.subcloud_requests import NewSubcloud, Redeployment, SubcloudChange
+from dcapi.services.taken_subnets import taken_subnets
 from dcapi.sync import changes, members
 from dcapi.sync.members import Caller, GroupFacts, Situation
 
@@ -97,7 +96,7 @@ def create(session: Session, parts: Parts, new: NewSubcloud) -> Answer:
     Raises BadRequest for networks that do not fit and Conflict for a name or region name that is taken.
     """
     group_id = subcloud_group_id(session, new.group)
-    taken = _taken_subnets(session)
+    taken = taken_subnets(session)
     _check_free(session, new)
     subcloud_networks.check_networks(new.bootstrap_values, taken)
     row = _new_row(parts, new, group_id)
@@ -171,26 +170,6 @@ def _check_free(session: Session, new: NewSubcloud) -> None:
         raise Conflict(f"Subcloud with region_name={new.region_name} already exists")
 
 
-def _taken_subnets(session: Session, but: Subcloud | None = None) -> list[str]:
-    """Management and admin subnets of all subclouds, or of all but one; no other request adds one meanwhile.
-
-    A row shows one of the two; only where there is an admin network the other is in the stored values.
-    """
-    # Of two subclouds that want one subnet, the second has to see the first.
-    session.execute(locked(select(SiteRecord.id)))
-    others = true() if but is None else Subcloud.id != but.id
-    subnets = list(session.scalars(select(Subcloud.management_subnet).where(others)))
-    marked = '%"admin_subnet"%'
-    query = select(Subcloud.rehome_data, Subcloud.deploy_values).where(
-        others, or_(Subcloud.rehome_data.like(marked), Subcloud.deploy_values.like(marked))
-    )
-    for texts in session.execute(query):
-        for text in filter(None, texts):
-            payload = orjson.loads(text).get(subcloud_values.SAVED_PAYLOAD) or {}
-            subnets += [payload[key] for key in ("management_subnet", "admin_subnet") if payload.get(key)]
-    return subnets
-
-
 @dataclass(frozen=True)
 class Groups:
     """The peer group that a subcloud is in and the one that it is to be in."""
@@ -215,7 +194,7 @@ def update(
         group_audit.look_who_migrates(session, parts, row.peer_group_id)
     members.check_update(situation)
     if change.network is not None:
-        return network_reconfiguration.begin(session, parts, row, change, _taken_subnets(session, but=row))
+        return network_reconfiguration.begin(session, parts, row, change, taken_subnets(session, but=row))
     moved = _move(row, groups) if situation.moves else set()
     if _write_values(session, row, change, group_id, caller) and groups.current is not None:
         moved.add(groups.current.id)
@@ -265,7 +244,7 @@ def redeploy(session: Session, parts: Parts, reference: Reference, wanted: Redep
     groups = _groups(session, parts, row, SubcloudChange())
     situation = replace(_situation(row, Caller.OPERATOR, groups, SubcloudChange()), given=REDEPLOYED)
     members.check_update(situation)
-    changed = redeployment.redeploy(session, parts, row, wanted, _taken_subnets(session, but=row))
+    changed = redeployment.redeploy(session, parts, row, wanted, taken_subnets(session, but=row))
     moved = {groups.current.id} if changed and groups.current is not None else set()
     answer = _commit_change(session, parts, row, situation, moved)
     deployment.hint(parts, answer["id"])
