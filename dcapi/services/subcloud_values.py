@@ -17,8 +17,8 @@ from dcapi.models.secret_values import (
     unmasked,
 )
 from dcapi.services.subcloud_requests import NewSubcloud, SubcloudChange, Values
-from dcapi.sync.copy import canonical
 from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.spelling import canonical
 
 # Passwords of a running system: they never travel, so they are not kept either.
 NEVER_STORED = frozenset({"sysadmin_password", "ansible_ssh_pass", "ansible_become_pass"})

@@ -15,8 +15,10 @@ from dcapi.models.states import (
     Management,
 )
 from dcapi.peers.texts import clean
-from dcapi.sync.audit_values import Values, differing_fields, digest_there, taken_over
+from dcapi.sync.audit_changes import changed_there, unsynced_fields, with_additions
+from dcapi.sync.audit_values import FIELDS, Values, differing_fields, taken_over
 from dcapi.sync.copy import RemoteSubcloud
+from dcapi.sync.digest import read as read_digest
 from dcapi.sync.plan import Pushed
 
 # So many subclouds are named in a message for each thing that is to be said.
@@ -99,6 +101,10 @@ class AuditPlan:
     differing: dict[str, str] = field(default_factory=dict)
     # Name → fields whose values of this site gave way to the leader's.
     lost: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def differs(self, name: str, why: str) -> None:
+        """Note one more reason why a subcloud is not what it is at the peer."""
+        self.differing[name] = "; ".join([*filter(None, [self.differing.get(name)]), why])
 
     @property
     def changes(self) -> list[Step]:
@@ -194,7 +200,9 @@ def _follow_copy(plan: AuditPlan, member: MemberHere, copy: RemoteSubcloud, *, p
     if copy.deploy_status in FAILED_STATES and not _lives(copy):
         plan.failed.append(member.name)
     elif not settled and not (member.is_copy and copy.deploy_status in COPY_STATES):
-        plan.differing[member.name] = f"it is {copy.deploy_status} there"
+        plan.differs(member.name, f"it is {copy.deploy_status} there")
+    if copy.name != member.name:
+        plan.differs(member.name, f"its name there is {copy.name}")
     values, lost = _follow_values(plan, member, copy, primary=primary)
     if not member.in_group:
         lost = ("peer group", *lost)
@@ -204,7 +212,7 @@ def _follow_copy(plan: AuditPlan, member: MemberHere, copy: RemoteSubcloud, *, p
         Step(
             member,
             fate,
-            values,
+            None if values == member.values else values,
             joins=not member.in_group,
             error=_kept_error(copy) if fate is Fate.REHOME_FAILED else "",
             arrived=member.name not in plan.differing,
@@ -230,26 +238,24 @@ def _kept_error(copy: RemoteSubcloud) -> str:
 
 def _follow_values(
     plan: AuditPlan, member: MemberHere, copy: RemoteSubcloud, *, primary: bool
-) -> tuple[Values | None, tuple[str, ...]]:
-    """The values to take over (None: none), and the fields in which a change of this site gives way.
+) -> tuple[Values, tuple[str, ...]]:
+    """The values to have, and the fields in which a change of this site gives way.
 
     What changed here alone since it was pushed stays, and differs until the next sync.
     """
-    if copy.name != member.name:
-        plan.differing[member.name] = f"its name there is {copy.name}"
     taken = taken_over(member.values, copy)
-    fields = differing_fields(member.values, taken)
-    if not fields:
-        return None, ()
     if not primary:
         return taken, ()
     pushed = None if member.pushed is None else member.pushed.digest
-    if pushed is not None and pushed == member.digest:
-        return taken, ()
-    if pushed is not None and pushed == digest_there(member.values, copy):
-        plan.differing[member.name] = f"not synced yet: {', '.join(fields)}"
-        return None, ()
-    return taken, fields
+    sent = read_digest(pushed)
+    changed_here = pushed != member.digest
+    values, lost = taken, differing_fields(member.values, taken) if changed_here else ()
+    if changed_here and sent and not changed_there(member.values, copy, sent):
+        values, lost = with_additions(member.values, taken, sent), ()
+    left = {*differing_fields(values, taken), *unsynced_fields(values, copy, sent)}
+    if left:
+        plan.differs(member.name, f"not synced yet: {', '.join(name for name in FIELDS if name in left)}")
+    return values, lost
 
 
 def _follow_absence(

@@ -15,12 +15,13 @@ from dcapi.models.secret_values import (
     rehome_data,
     unmasked,
 )
-from dcapi.peers.payload import SubcloudPayload
 from dcapi.sync.copy import RemoteSubcloud, same_value
-from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY, digest_of
+from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY
 
 LONGEST_TEXT = 255
-PLAIN_VALUES = ("description", "location", "release")
+TEXTS = ("description", "location", "release")
+# All that travels, by the names that an operator knows.
+FIELDS = (*TEXTS, "bootstrap address", "bootstrap values", "install values")
 
 # What each site keeps for itself: its own gateway, and the name, which follows the subcloud's.
 OWN_KEYS = frozenset({GATEWAY_KEY, "name"})
@@ -84,26 +85,28 @@ def write_values(row: Subcloud, values: Values) -> None:
         row.software_version = values.release
 
 
+def without_own(payload: dict[str, Any]) -> dict[str, Any]:
+    """Of a payload, here or there, what may come over at all."""
+    return {key: value for key, value in payload.items() if key not in OWN_KEYS | NO_VALUES}
+
+
 def taken_over(here: Values, copy: RemoteSubcloud) -> Values:
     """What this site has after it took the leader's values over.
 
     Kept are this site's gateway, secrets that the leader masks or leaves out, and whatever only looks
     different: addresses in another spelling, passwords that were encoded once more.
     """
+    texts = {name: text_there(copy, name) for name in TEXTS}
     return Values(
-        description=_text(here.description, copy.description),
-        location=_text(here.location, copy.location),
-        release=_text(here.release, copy.release) or here.release,
-        saved_payload=_payload(here.saved_payload, copy.saved_payload),
-        install_values=_install(here.install_values, copy.install_values),
+        **{name: getattr(here, name) if text is None else text for name, text in texts.items()},
+        saved_payload=_payload(here.saved_payload, payload_there(copy)),
+        install_values=_install(here.install_values, install_there(copy)),
     )
 
 
 def differing_fields(here: Values, taken: Values) -> tuple[str, ...]:
     """The names of the fields in which the values differ, as an operator knows them."""
-    found = [
-        name for name in ("description", "location", "release") if getattr(here, name) != getattr(taken, name)
-    ]
+    found = [name for name in TEXTS if getattr(here, name) != getattr(taken, name)]
     if here.saved_payload.get(ADDRESS_KEY) != taken.saved_payload.get(ADDRESS_KEY):
         found.append("bootstrap address")
     if _without_address(here.saved_payload) != _without_address(taken.saved_payload):
@@ -113,57 +116,30 @@ def differing_fields(here: Values, taken: Values) -> tuple[str, ...]:
     return tuple(found)
 
 
-def digest_there(here: Values, copy: RemoteSubcloud) -> str:
-    """The digest that the peer's copy would have had if it was pushed as it is now.
-
-    Where it masks secrets, they count as those of this site.
-    """
-    saved = _unmasked(copy.saved_payload, here.saved_payload)
-    return digest_of(
-        SubcloudPayload(
-            name=copy.name,
-            region_name=copy.region_name,
-            description=copy.description,
-            location=copy.location,
-            release=copy.release,
-            bootstrap_values=_without_address(saved),
-            bootstrap_address=saved.get(ADDRESS_KEY),
-            install_values=_unmasked(copy.install_values, here.install_values),
-        )
-    )
-
-
 def _without_address(payload: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in payload.items() if key != ADDRESS_KEY}
 
 
-def _unmasked(value: Any, stored: Any) -> Any:
-    try:
-        return unmasked(value, stored)
-    except MaskedSecret:
-        return value
+# -- What the peer shows, None where there is nothing to take over --
 
 
-def _text(here: str, there: str) -> str:
-    """A peer's text, unless this site would refuse it from an operator."""
-    return there if len(there) <= LONGEST_TEXT and there.isprintable() else here
+def text_there(copy: RemoteSubcloud, name: str) -> str | None:
+    """A text of the copy, unless this site would refuse it from an operator."""
+    text: str = getattr(copy, name)
+    if len(text) > LONGEST_TEXT or not text.isprintable():
+        return None
+    return None if name == "release" and text == "" else text
 
 
-def _payload(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
-    # What cannot be read must not empty what is here.
-    if not there or not _storable(there):
-        return here
-    foreign = {key: value for key, value in there.items() if key not in OWN_KEYS | NO_VALUES}
-    own = {key: value for key, value in here.items() if key in OWN_KEYS | NO_VALUES}
-    merged = _merged({key: value for key, value in here.items() if key not in own}, foreign)
-    return _as_ordered(here, {**merged, **own})
+def payload_there(copy: RemoteSubcloud) -> dict[str, Any] | None:
+    """The saved values that may come over; what cannot be read must not empty what is here."""
+    saved = copy.saved_payload
+    return without_own(saved) if saved and _storable(saved) else None
 
 
-def _install(here: dict[str, Any] | None, there: dict[str, Any] | None) -> dict[str, Any] | None:
-    # A member's install values are never taken away over the wire.
-    if there is None or not _storable(there):
-        return here
-    return _merged(here or {}, there) or here
+def install_there(copy: RemoteSubcloud) -> dict[str, Any] | None:
+    """The install values; a member's are never taken away over the wire."""
+    return copy.install_values if _storable(copy.install_values) else None
 
 
 def _storable(value: Any) -> bool:
@@ -173,6 +149,21 @@ def _storable(value: Any) -> bool:
     except (UnicodeEncodeError, ValueError, RecursionError):
         return False
     return True
+
+
+# -- Taking over --
+
+
+def _payload(here: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:
+    if there is None:
+        return here
+    mine = without_own(here)
+    own = {key: value for key, value in here.items() if key not in mine}
+    return _as_ordered(here, {**_merged(mine, there), **own})
+
+
+def _install(here: dict[str, Any] | None, there: dict[str, Any] | None) -> dict[str, Any] | None:
+    return here if there is None else _merged(here or {}, there) or here
 
 
 def _as_ordered(here: dict[str, Any], merged: dict[str, Any]) -> dict[str, Any]:
@@ -188,12 +179,14 @@ def _merged(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
         for key, value in there.items()
         if key in here or not is_masked(value)
     }
-    return _as_ordered(here, {**taken, **kept})
+    # A list that is new here with masks in it is no value.
+    known = {key: value for key, value in taken.items() if key in here or value is not None}
+    return _as_ordered(here, {**known, **kept})
 
 
 def _merged_value(key: str, here: Any, there: Any) -> Any:
-    if isinstance(here, dict) and isinstance(there, dict):
-        return _merged(here, there)
+    if isinstance(there, dict):
+        return _merged(here if isinstance(here, dict) else {}, there)
     if here is not None and same_value(key, there, here):
         return here
     try:

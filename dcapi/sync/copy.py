@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcapi.models.secret_values import is_masked, is_secret
+from dcapi.models.secret_values import is_secret
 from dcapi.models.states import Management
+from dcapi.sync.digest import is_hidden
 from dcapi.sync.member import ADDRESS_KEY, Member
-
-ADMIN_PASSWORD_KEY = "admin_password"  # noqa: S105 (a name, no password)
+from dcapi.sync.spelling import canonical, spellings
 
 
 @dataclass(frozen=True)
@@ -96,38 +94,5 @@ def _equal_lists(there: list[Any], wanted: list[Any]) -> bool:
 
 
 def _equal_secret(key: str, there: Any, wanted: Any) -> bool:
-    # Whether a secret that the peer masks or leaves out has changed is for the digest to tell.
-    if there is None or is_masked(there):
-        return True
-    if key == ADMIN_PASSWORD_KEY and isinstance(there, str) and isinstance(wanted, str):
-        return wanted == there or _encoded(wanted) == there or _decoded(wanted) == there
-    return bool(there == wanted)
-
-
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _decoded(text: str) -> str | None:
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except ValueError:  # no base64, no UTF-8, or no ASCII to begin with
-        return None
-
-
-def canonical(value: Any) -> Any:
-    """A value as it is compared: addresses and networks in their canonical form, ``1`` unlike ``true``."""
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str) and (":" in value or "." in value):
-        return _canonical_address(value)
-    return value
-
-
-def _canonical_address(text: str) -> str:
-    for read in (ipaddress.ip_address, ipaddress.ip_network):
-        try:
-            return str(read(text))
-        except ValueError:
-            continue
-    return text
+    # Whether a secret that the peer hides has changed is for the digest to tell.
+    return is_hidden(there) or wanted in spellings(key, there)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from dcapi.models import Subcloud
 from dcapi.models.secret_values import data_install, rehome_data
 from dcapi.peers.payload import SubcloudPayload
+from dcapi.sync import digest
 
 GATEWAY_KEY = "systemcontroller_gateway_address"
 ADDRESS_KEY = "bootstrap-address"
+TEXTS = ("name", "region_name", "description", "location", "release")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ def _bootstrap_values(subcloud: Subcloud, gateway_address: str) -> dict[str, Any
 
 def digest_of(payload: SubcloudPayload) -> str:
     """A digest of all that is sent; the peer's reference of the group is no value of the member."""
-    values = asdict(payload)
-    del values["peer_group"]
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    saved = {**(payload.bootstrap_values or {}), ADDRESS_KEY: payload.bootstrap_address}
+    return digest.written(
+        {
+            **{name: digest.hash_of(getattr(payload, name)) for name in TEXTS},
+            "saved_payload": digest.outline(saved),
+            "install_values": digest.outline(payload.install_values or {}),
+        }
+    )

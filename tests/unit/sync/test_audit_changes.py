@@ -1,0 +1,158 @@
+"""Who changed a member since it was pushed."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcapi.sync import digest
+from dcapi.sync.audit_changes import changed_there, unsynced_fields, with_additions
+from dcapi.sync.audit_values import Values, taken_over
+from dcapi.sync.copy import RemoteSubcloud
+from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY, Member
+from tests.unit.sync.builders import copy_of, member
+
+PASSWORD = base64.b64encode(b"Bollard*7").decode()
+SAVED: dict[str, Any] = {
+    "name": "edge-1",
+    "management_subnet": "FD02:0::/64",
+    "admin_password": PASSWORD,
+    "registries": [{"url": "a", "password": "p"}],
+    "nested": {"password": "q", "x": 1},
+    "location": "of the file",
+    GATEWAY_KEY: "192.168.204.102",
+}
+INSTALL = {"bmc_address": "fd01::1", "bmc_password": "c2VjcmV0"}
+
+
+def sent(**values: Any) -> Member:
+    return member(**{"bootstrap_values": SAVED, "install_values": INSTALL, **values})
+
+
+def values_of(one: Member, **changed: Any) -> Values:
+    payload = one.payload
+    saved = {**(payload.bootstrap_values or {}), ADDRESS_KEY: payload.bootstrap_address}
+    found = Values(
+        "rack 4", "Ottawa", "24.09", {**saved, GATEWAY_KEY: "192.168.204.101"}, payload.install_values
+    )
+    return replace(found, **changed)
+
+
+def outlines(one: Member) -> dict[str, Any]:
+    return digest.read(one.digest)
+
+
+def copy(saved: dict[str, Any] | None = None, **more: Any) -> RemoteSubcloud:
+    stored = {**SAVED, ADDRESS_KEY: "10.10.10.12", **(saved or {})}
+    return copy_of(sent(), **{"saved_payload": stored, **more})
+
+
+LOOKS: list[dict[str, Any]] = [
+    {},
+    {"secondary": "true", "added": 1},
+    {"location": "of the form"},
+    {"management_subnet": "fd02::/64"},
+    {"admin_password": base64.b64encode(PASSWORD.encode()).decode()},
+    {"admin_password": "***", "registries": [{"url": "a", "password": "***"}], "nested": {"x": 1}},
+    {"nested": {"password": "q", "x": 1, "y": 2}},
+    {GATEWAY_KEY: "192.168.204.109", "name": "another"},
+]
+CHANGES: list[dict[str, Any]] = [
+    {"management_subnet": "fd03::/64"},
+    {"management_subnet": None},
+    {"admin_password": "b3RoZXI="},
+    {"registries": [{"url": "b", "password": "***"}]},
+    {"registries": []},
+    {"nested": {"password": "r", "x": 1}},
+    {"nested": 7},
+    {ADDRESS_KEY: "10.10.10.99"},
+]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_copy_that_only_looks_different_is_not_changed(look: dict[str, Any]) -> None:
+    assert not changed_there(values_of(sent()), copy(look), outlines(sent()))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_there_is_seen(change: dict[str, Any]) -> None:
+    assert changed_there(values_of(sent()), copy(change), outlines(sent()))
+
+
+@pytest.mark.parametrize("field", ["name", "description", "location", "release"])
+def test_each_text_there_counts(field: str) -> None:
+    assert changed_there(values_of(sent()), copy(**{field: "else"}), outlines(sent()))
+
+
+@given(look=st.sampled_from(LOOKS), change=st.sampled_from(CHANGES))
+def test_what_changed_here_does_not_hide_who_changed_it(look: dict[str, Any], change: dict[str, Any]) -> None:
+    mine = values_of(sent(bootstrap_values={**SAVED, **change}), description="another")
+    assert not changed_there(mine, copy(look), outlines(sent()))
+
+
+def test_what_the_copy_does_not_say_is_no_change() -> None:
+    unread = copy(install_values=None, release="")
+    assert not changed_there(values_of(sent()), replace(unread, saved_payload={}), outlines(sent()))
+
+
+def test_another_value_for_what_was_added_here_is_a_change_there() -> None:
+    mine = values_of(sent(bootstrap_values={**SAVED, "docker": "ours"}))
+    assert changed_there(mine, copy({"docker": "theirs"}), outlines(sent()))
+    assert not changed_there(mine, copy({"docker": "ours"}), outlines(sent()))
+
+
+def test_only_what_was_never_sent_is_added() -> None:
+    """A key that went here since stays away, however long the copy keeps it."""
+    without = {key: value for key, value in SAVED.items() if key != "management_subnet"}
+    mine = values_of(sent(bootstrap_values=without))
+    there = copy(
+        {"docker": "r", "nested": {"password": "q", "x": 1, "y": 2}}, install_values={**INSTALL, "image": 1}
+    )
+    found = with_additions(mine, taken_over(mine, there), outlines(sent()))
+    assert "management_subnet" not in found.saved_payload
+    assert (found.saved_payload["docker"], found.saved_payload["nested"]["y"]) == ("r", 2)
+    assert found.install_values == {**INSTALL, "image": 1}
+
+
+def left(changed: dict[str, Any], there: RemoteSubcloud, pushed: dict[str, Any] | None = None) -> set[str]:
+    mine = values_of(sent(bootstrap_values={**SAVED, **changed}))
+    return set(unsynced_fields(mine, there, outlines(sent()) if pushed is None else pushed))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_was_sent_is_there_whatever_it_looks_like(look: dict[str, Any]) -> None:
+    assert left({}, copy(look)) == set()
+
+
+@pytest.mark.parametrize("change", [one for one in CHANGES[:-1] if "***" not in str(one)])
+def test_what_changed_here_is_not_there_until_it_is_shown(change: dict[str, Any]) -> None:
+    assert left(change, copy()) == {"bootstrap values"}
+    assert left(change, copy(change)) == set()
+
+
+def test_a_hidden_secret_is_not_known_to_be_there_unless_it_was_sent() -> None:
+    hidden = copy({"admin_password": "***"})
+    assert left({"admin_password": "b3RoZXI="}, hidden) == {"bootstrap values"}
+    assert left({}, hidden, pushed={}) == {"bootstrap values"}
+    assert left({}, copy(), pushed={}) == set()
+
+
+def test_each_field_that_is_not_there_is_named() -> None:
+    mine = values_of(
+        sent(bootstrap_address="10.10.10.99", install_values={**INSTALL, "bmc_address": "fd01::2"}),
+        description="a",
+        location="b",
+        release="c",
+    )
+    assert list(unsynced_fields(mine, copy(), outlines(sent()))) == [
+        "description",
+        "location",
+        "release",
+        "bootstrap address",
+        "install values",
+    ]
