@@ -43,7 +43,8 @@ class Subcloud(Dated, Base):
     data_install: Mapped[str | None] = mapped_column(Text)
     data_upgrade: Mapped[str | None] = mapped_column(Text)
     rehome_data: Mapped[str | None] = mapped_column(Text)
-    # Values of the last deployment, without secrets: what a redeploy uses when it gets none.
+    # Values of the last deployment, without secrets: what a redeploy uses when it gets none. Beside them the
+    # status before a network reconfiguration that failed, which one that is tried again leads back to.
     deploy_values: Mapped[str | None] = mapped_column(Text)
     # {"rehome_data": …, "data_install": …, "deploy_values": …}: what was taken out of the texts above; and
     # "deploy_config", the text of the last deployment's.

@@ -35,6 +35,9 @@ OPTIONS = ", ".join(f"--{name.replace('_', '-')}" for name in FIELDS)
 OWN_FIELDS = frozenset({"network", "bootstrap_address", "sysadmin_password"})
 BESIDE = frozenset({"description", "location"})
 
+# Beside the saved payload: what a subcloud was before its first try, for as long as none has ended well.
+STATUS_BEFORE = "status_before"
+
 BUSY_STATES = DEPLOYING_STATES | {Deploy.RECONFIGURING_NETWORK}
 SECONDARY = "Cannot perform on secondary state subcloud"
 
@@ -49,14 +52,17 @@ def begin(
     network = _checked(row, change)
     values = _bootstrap_values(row, network)
     subcloud_networks.check_pool(values, _prefix(row), taken)
+    status_before = _status_before(row)
     payload = {
         "bootstrap_address": change.bootstrap_address,
         "bootstrap_values": values,
         "sysadmin_password": change.sysadmin_password,
         "options": network,
-        "status_before": _status_after(row),
+        "status_before": status_before,
     }
     WORK.start(session, parts, row, payload)
+    # The payload dies with a try that fails, and the next one has to know it too.
+    _note(row, status_before)
     row.deploy_status = Deploy.RECONFIGURING_NETWORK
     row.error_description = NO_ERRORS
     concerned = _write_beside(session, row, change)
@@ -112,10 +118,20 @@ def _check_new(row: Subcloud, network: Mapping[str, str]) -> None:
             raise Unprocessable(f"{name} already in use by the subcloud.")
 
 
-def _status_after(row: Subcloud) -> str:
-    """The state before, unless that says no more than that an earlier reconfiguration failed."""
-    failed = row.deploy_status == Deploy.NETWORK_RECONFIGURATION_FAILED
-    return Deploy.COMPLETE if failed else row.deploy_status
+def _status_before(row: Subcloud) -> str:
+    """The state before, and before those reconfigurations that failed."""
+    if row.deploy_status != Deploy.NETWORK_RECONFIGURATION_FAILED:
+        return row.deploy_status
+    noted: str = (deploy_values.read(row) or {}).get(STATUS_BEFORE, Deploy.COMPLETE)
+    return noted
+
+
+def _note(row: Subcloud, status_before: str | None) -> None:
+    """Note the state before beside the stored values; None takes it away."""
+    stored = deploy_values.read(row) or {}
+    others = {key: value for key, value in stored.items() if key != STATUS_BEFORE}
+    noted = {} if status_before is None else {STATUS_BEFORE: status_before}
+    deploy_values.write(row, {**others, **noted} or None)
 
 
 def _stored(row: Subcloud) -> dict[str, Any]:
@@ -152,6 +168,7 @@ class NetworkReconfiguration(PhaseWork):
         for name, (column, _) in FIELDS.items():
             setattr(row, column, subcloud_networks.canonical(name, network[name]))
         row.deploy_status = payload["status_before"]
+        _note(row, None)
         concerned = changes.group_changed(session, {row.peer_group_id}) if row.peer_group_id else []
         return [association.id for association in concerned]
 
