@@ -71,14 +71,14 @@ class PeerGroupPatch(PatchSchema):
 
 
 def _given(name: str) -> Given:
-    return Given(f"{name} required", required=True, keeps_null=name == "migration_status")
+    return Given(f"{name} required", required=True, keeps_null=True)
 
 
 class PeerGroupAudit(RequestSchema):
     """What a peer tells of its copy when it asks for an audit.
 
-    Who asks must be a UUID. The rest has to be there and is no more than a hint: what is true is read from
-    that peer.
+    Who asks must be a UUID. The rest has to be there, null too, and is no more than a hint: what is true is
+    read from that peer.
     """
 
     peer_uuid = Uuid("Invalid peer_uuid", required=True, missing_text="peer_uuid required")

@@ -36,7 +36,6 @@ RELEASE = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$"
 REGION_OF_DIGITS = r"^[0-9]{32}$"
 BOOLEAN_WORD = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE])$"
 
-ANYTHING = ["string", "number", "boolean", "object", "array"]
 # A part of a form that has a file name; the type of its content stands in the encoding of the form.
 A_FILE: JsonSchema = {"type": "string", "contentMediaType": "application/octet-stream"}
 
@@ -107,7 +106,7 @@ KINDS: dict[type[Checked], Callable[[Any], JsonSchema]] = {
     fields.HttpUrl: lambda _: {"type": "string", "maxLength": SHORTER_LENGTH, "pattern": HTTP_URL},
     fields.Boolean: lambda _: {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": BOOLEAN_WORD}]},
     fields.FileOrText: lambda _: A_FILE,
-    fields.Given: lambda field: {} if field.keeps_null else {"type": ANYTHING},
+    fields.Given: lambda _: {},
     install_values.HostAddress: lambda _: {
         "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]
     },
