@@ -11,8 +11,8 @@ from dcapi.api.request import from_peer, parts, session
 from dcapi.api.waiting import wait_for_outcome
 from dcapi.auth.policy import authorize, may, requires
 from dcapi.errors import NotFound
+from dcapi.models.limits import is_clean
 from dcapi.schemas.base import load
-from dcapi.schemas.fields import is_clean
 from dcapi.schemas.references import parse_reference
 from dcapi.schemas.subclouds import EndpointStatusSchema, new_subcloud, redeployment, subcloud_change
 from dcapi.schemas.subclouds import prestaging as prestaging_of

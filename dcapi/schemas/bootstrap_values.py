@@ -10,12 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcapi.errors import BadRequest
+from dcapi.models.network_values import ADDRESS_KEYS, SUBNET_KEYS, check_forms
 from dcapi.models.secret_values import is_masked
 from dcapi.services import subcloud_networks
-from dcapi.services.subcloud_networks import (
-    ADDRESS_KEYS,
-    SUBNET_KEYS,
-)
 
 Values = dict[str, Any]
 
@@ -39,14 +36,14 @@ def check_new(values: Values) -> None:
     if mode not in SYSTEM_MODES:
         raise BadRequest(f"system_mode invalid: must be one of {', '.join(SYSTEM_MODES)}")
     subcloud_networks.check_required(values)
-    subcloud_networks.check_forms(values)
+    check_forms(values)
 
 
 def check_changed(values: Values) -> None:
     """Raises BadRequest when values that replace others are none, or hold something in a wrong form."""
     if not values:
         raise BadRequest("Invalid bootstrap_values: must not be empty")
-    subcloud_networks.check_forms(values)
+    check_forms(values)
 
 
 def kept_form(values: Values, *, from_peer: bool) -> Values:

@@ -18,16 +18,15 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, missing
 
 from dcapi.models.base import LARGEST_ID
+from dcapi.models.limits import TEXT_LENGTH, is_clean
 
 # Beyond 64 bits neither the databases nor the JSON writer go.
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 MAX_DIGITS = 20
 NAME_LENGTH = 255
-TEXT_LENGTH = 255
 # The contract's "under 255".
 SHORTER_LENGTH = 254
 
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 NOT_IN_NAMES = frozenset(".*+?|()[]{}^$/")
 # Labels of RFC 1123, joined by dots.
 SUBCLOUD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -52,11 +51,6 @@ def whole_number(value: Any) -> int | None:
 def is_digits(text: str) -> bool:
     """Whether a text is a string of ASCII digits: what counts as an id or a number."""
     return text.isascii() and text.isdigit()
-
-
-def is_clean(text: str) -> bool:
-    """Whether a text holds no control character, NUL or half of a surrogate pair."""
-    return CONTROLS.search(text) is None
 
 
 def is_name(text: str) -> bool:

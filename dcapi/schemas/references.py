@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dcapi.errors import NotFound
 from dcapi.models.base import LARGEST_ID
-from dcapi.schemas.fields import is_clean, is_digits, whole_number
+from dcapi.models.limits import is_clean
+from dcapi.schemas.fields import is_digits, whole_number
 
 
 def parse_reference(text: str, not_found: str) -> int | str:

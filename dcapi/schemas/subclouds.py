@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from dcapi.errors import BadRequest
+from dcapi.models.limits import RELEASE, is_clean
 from dcapi.models.states import EndpointSync, Management
 from dcapi.schemas import bootstrap_values, install_values
 from dcapi.schemas.base import PatchSchema, RequestSchema, load
@@ -25,7 +26,6 @@ from dcapi.schemas.fields import (
     IpAddress,
     PlainText,
     SubcloudName,
-    is_clean,
     is_name,
     is_subcloud_name,
 )
@@ -45,7 +45,6 @@ EMPTIED = frozenset({"description", "location"})
 NAME_RULE = "must be lower case letters, digits and hyphens, in segments joined by dots"
 NAME_INVALID = f"name invalid: {NAME_RULE}"
 NAME_OF_DIGITS = "name must contain alphabetic characters"
-RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 REGION_OF_DIGITS = re.compile(r"[0-9]{32}")
 
 NETWORK_FIELDS = frozenset(

@@ -15,19 +15,12 @@ import yaml
 
 from config.default import Settings
 from dcapi.errors import BadRequest
+from dcapi.models.limits import FORBIDDEN, LARGEST, MAX_DEPTH, MAX_NODES
 
-# Deeper than any values file; shallow enough for the recursion of composing and of writing JSON.
-MAX_DEPTH = 40
-# Nodes of a document, and characters of numbers: far above any values file, and read in well under a second.
-MAX_NODES = 50_000
 MAX_NUMBER_LENGTH = 64
-LARGEST = 2**63 - 1
 
 # The C loader is ten times faster; without it the pure one does the same.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-# Line breaks and tabs belong into certificates and scripts; other controls nowhere.
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 QUOTED = re.compile("'.*'|\".*\"", re.DOTALL)
 

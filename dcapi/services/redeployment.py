@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict
 from dcapi.models import Subcloud
+from dcapi.models.network_values import CONTROLLER_GATEWAY, address_of
 from dcapi.models.secret_values import data_install, deploy_config, deploy_values, rehome_data
 from dcapi.models.states import (
     COPY_STATES,
@@ -120,6 +121,6 @@ def _show_networks(row: Subcloud, values: Values) -> None:
     network = subcloud_networks.shown_network(values)
     row.management_subnet, row.management_gateway_ip = network.subnet, network.gateway
     row.management_start_ip, row.management_end_ip = network.start, network.end
-    gateway = subcloud_networks.address_of(values, subcloud_networks.CONTROLLER_GATEWAY)
+    gateway = address_of(values, CONTROLLER_GATEWAY)
     row.systemcontroller_gateway_ip = str(gateway)
-    row.oam_floating_ip = str(subcloud_networks.address_of(values, "external_oam_floating_address"))
+    row.oam_floating_ip = str(address_of(values, "external_oam_floating_address"))

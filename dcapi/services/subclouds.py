@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Gone
 from dcapi.models import PeerGroupAssociation, Subcloud
+from dcapi.models.network_values import CONTROLLER_GATEWAY, address_of
 from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES, Deploy
 from dcapi.parts import Parts
 from dcapi.services import (
@@ -143,9 +144,7 @@ def _new_row(parts: Parts, new: NewSubcloud, group_id: int) -> Subcloud:
         group_id=group_id,
     )
     if not new.secondary:
-        row.oam_floating_ip = str(
-            subcloud_networks.address_of(new.bootstrap_values, "external_oam_floating_address")
-        )
+        row.oam_floating_ip = str(address_of(new.bootstrap_values, "external_oam_floating_address"))
     subcloud_values.write_new(row, new)
     return row
 
@@ -157,7 +156,7 @@ def _first_status(new: NewSubcloud) -> Deploy:
 
 
 def _controller_gateway(values: subcloud_values.Values) -> str:
-    return str(subcloud_networks.address_of(values, subcloud_networks.CONTROLLER_GATEWAY))
+    return str(address_of(values, CONTROLLER_GATEWAY))
 
 
 def _check_free(session: Session, new: NewSubcloud) -> None:
@@ -324,7 +323,7 @@ def _write_peer_values(row: Subcloud, change: SubcloudChange) -> bool:
     if change.release is not None and change.release != row.software_version:
         row.software_version = change.release
         changed = True
-    if (change.bootstrap_values or {}).get(subcloud_networks.CONTROLLER_GATEWAY):
+    if (change.bootstrap_values or {}).get(CONTROLLER_GATEWAY):
         row.systemcontroller_gateway_ip = _controller_gateway(change.bootstrap_values or {})
     return changed
 

@@ -16,7 +16,7 @@ from dcapi.models.states import (
 )
 from dcapi.peers.texts import clean
 from dcapi.sync.audit_changes import changed_there, unsynced_fields, with_additions
-from dcapi.sync.audit_values import FIELDS, Values, differing_fields, taken_over
+from dcapi.sync.audit_values import FIELDS, Values, differing_fields, taken_over, unfit_fields
 from dcapi.sync.copy import RemoteSubcloud
 from dcapi.sync.digest import read as read_digest
 from dcapi.sync.plan import Pushed
@@ -203,6 +203,8 @@ def _follow_copy(plan: AuditPlan, member: MemberHere, copy: RemoteSubcloud, *, p
         plan.differs(member.name, f"it is {copy.deploy_status} there")
     if copy.name != member.name:
         plan.differs(member.name, f"its name there is {copy.name}")
+    if unfit := ", ".join(unfit_fields(copy)):
+        plan.differs(member.name, f"its values there cannot be stored: {unfit}")
     values, lost = _follow_values(plan, member, copy, primary=primary)
     if not member.in_group:
         lost = ("peer group", *lost)

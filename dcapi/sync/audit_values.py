@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from dcapi.errors import BadRequest
 from dcapi.models import Subcloud
+from dcapi.models.limits import RELEASE, TEXT_LENGTH, is_clean, is_storable
+from dcapi.models.network_values import address_of, check_forms
 from dcapi.models.secret_values import (
     MaskedSecret,
     data_install,
@@ -18,7 +21,6 @@ from dcapi.models.secret_values import (
 from dcapi.sync.copy import RemoteSubcloud, same_value
 from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY
 
-LONGEST_TEXT = 255
 TEXTS = ("description", "location", "release")
 # All that travels, by the names that an operator knows.
 FIELDS = (*TEXTS, "bootstrap address", "bootstrap values", "install values")
@@ -124,31 +126,43 @@ def _without_address(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def text_there(copy: RemoteSubcloud, name: str) -> str | None:
-    """A text of the copy, unless this site would refuse it from an operator."""
     text: str = getattr(copy, name)
-    if len(text) > LONGEST_TEXT or not text.isprintable():
-        return None
-    return None if name == "release" and text == "" else text
+    if name == "release":
+        return text if RELEASE.fullmatch(text) else None
+    return text if len(text) <= TEXT_LENGTH and is_clean(text) else None
 
 
 def payload_there(copy: RemoteSubcloud) -> dict[str, Any] | None:
-    """The saved values that may come over; what cannot be read must not empty what is here."""
-    saved = copy.saved_payload
-    return without_own(saved) if saved and _storable(saved) else None
+    """The saved values that may come over; none there must not empty what is here."""
+    saved = without_own(copy.saved_payload)
+    return saved if copy.saved_payload and is_storable(saved) and _is_payload(saved) else None
+
+
+def _is_payload(saved: dict[str, Any]) -> bool:
+    """Whether an operator could have written the addresses and subnets."""
+    try:
+        check_forms(saved)
+        if ADDRESS_KEY in saved:
+            address_of(saved, ADDRESS_KEY)
+    except BadRequest:
+        return False
+    return True
 
 
 def install_there(copy: RemoteSubcloud) -> dict[str, Any] | None:
     """The install values; a member's are never taken away over the wire."""
-    return copy.install_values if _storable(copy.install_values) else None
+    return copy.install_values if is_storable(copy.install_values) else None
 
 
-def _storable(value: Any) -> bool:
-    """Whether a database takes the value: half a surrogate pair is no text."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, ValueError, RecursionError):
-        return False
-    return True
+def unfit_fields(copy: RemoteSubcloud) -> Iterator[str]:
+    """The fields whose values there could not be stored here: whatever they are, they do not come over."""
+    for name in TEXTS:
+        if getattr(copy, name) and text_there(copy, name) is None:
+            yield name
+    if "saved_payload" in copy.unreadable or (copy.saved_payload and payload_there(copy) is None):
+        yield "bootstrap values"
+    if "install_values" in copy.unreadable or (copy.install_values and install_there(copy) is None):
+        yield "install values"
 
 
 # -- Taking over --
@@ -159,7 +173,9 @@ def _payload(here: dict[str, Any], there: dict[str, Any] | None) -> dict[str, An
         return here
     mine = without_own(here)
     own = {key: value for key, value in here.items() if key not in mine}
-    return _as_ordered(here, {**_merged(mine, there), **own})
+    # Nobody can take the address away: without it the subcloud could not be taken over any more.
+    address = {ADDRESS_KEY: here[ADDRESS_KEY]} if ADDRESS_KEY in here else {}
+    return _as_ordered(here, {**address, **_merged(mine, there), **own})
 
 
 def _install(here: dict[str, Any] | None, there: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -180,7 +196,7 @@ def _merged(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
         if key in here or not is_masked(value)
     }
     # A list that is new here with masks in it is no value.
-    known = {key: value for key, value in taken.items() if key in here or value is not None}
+    known = {key: one for key, one in taken.items() if key in here or one is not None or there[key] is None}
     return _as_ordered(here, {**known, **kept})
 
 

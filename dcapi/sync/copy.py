@@ -28,12 +28,15 @@ class RemoteSubcloud:
     install_values: dict[str, Any] | None = field(repr=False)
     management_state: str = Management.UNMANAGED
     error_description: str = ""
+    # Which values it has and nobody can read.
+    unreadable: frozenset[str] = frozenset()
 
 
 def remote_subcloud(answer: dict[str, Any]) -> RemoteSubcloud:
     """Read the wire's form of a subcloud; what cannot be read counts as not there, so it is sent again."""
-    rehome = _object(answer.get("rehome_data")) or {}
-    saved = rehome.get("saved_payload")
+    rehome, install = _value(answer.get("rehome_data")), _value(answer.get("data_install"))
+    saved = rehome.get("saved_payload") if isinstance(rehome, dict) else rehome
+    values = {"saved_payload": saved, "install_values": install}
     return RemoteSubcloud(
         name=str(answer["name"]),
         region_name=str(answer["region-name"]),
@@ -43,18 +46,19 @@ def remote_subcloud(answer: dict[str, Any]) -> RemoteSubcloud:
         location=str(answer.get("location") or ""),
         release=str(answer.get("software-version") or ""),
         saved_payload=saved if isinstance(saved, dict) else {},
-        install_values=_object(answer.get("data_install")),
+        install_values=install if isinstance(install, dict) else None,
         management_state=str(answer.get("management-state") or Management.UNMANAGED),
         error_description=str(answer.get("error-description") or ""),
+        unreadable=frozenset(name for name, one in values.items() if not isinstance(one, dict | None)),
     )
 
 
-def _object(text: Any) -> dict[str, Any] | None:
+def _value(text: Any) -> Any:
+    """The value that a JSON text says, None for none; a text that says nothing stays one."""
     try:
-        value = json.loads(text) if isinstance(text, str) else text
+        return (json.loads(text) if isinstance(text, str) else text) if text else None
     except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        return text
 
 
 def shows(copy: RemoteSubcloud, member: Member) -> bool:

@@ -4,9 +4,7 @@ that are read apart from those."""
 from __future__ import annotations
 
 from dcapi.api.description.fields import A_FILE, PRINTABLE, FormSchema, JsonSchema
-from dcapi.schemas.bootstrap_values import SYSTEM_MODES
-from dcapi.schemas.subclouds import NewSubcloudSchema, PeerSubcloudChangeSchema, RedeploymentSchema
-from dcapi.services.subcloud_networks import (
+from dcapi.models.network_values import (
     ADDRESS_KEYS,
     ADMIN_GATEWAY,
     ADMIN_KEYS,
@@ -14,6 +12,8 @@ from dcapi.services.subcloud_networks import (
     REQUIRED_KEYS,
     SUBNET_KEYS,
 )
+from dcapi.schemas.bootstrap_values import SYSTEM_MODES
+from dcapi.schemas.subclouds import NewSubcloudSchema, PeerSubcloudChangeSchema, RedeploymentSchema
 
 YAML = "application/yaml"
 # Part → what its content is, for the parts that are documents.

@@ -70,7 +70,7 @@ def sync_at_home(site: Site) -> None:
     ],
 )
 def test_a_change_of_this_site_stays_whatever_the_copy_looks_like(site: Site, shown: dict[str, Any]) -> None:
-    address = {"bootstrap-address": "2001:DB8::0020"} if "bootstrap__address" in shown else {}
+    address: dict[str, Any] = {"bootstrap-address": "2001:DB8::0020"} if "bootstrap__address" in shown else {}
     site.add_member("edge-1", **address)
     in_sync(site, "edge-2")
     change_here(site, description="Needs a new lamp")

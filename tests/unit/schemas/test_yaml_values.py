@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from dcapi.errors import BadRequest
+from dcapi.models.limits import MAX_DEPTH
 from dcapi.schemas import yaml_values
-from dcapi.schemas.yaml_values import MAX_DEPTH, load_yaml
+from dcapi.schemas.yaml_values import load_yaml
 
 WHAT = "bootstrap_values"
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dcapi.errors import BadRequest
+from dcapi.models.network_values import check_forms
 from dcapi.services.subcloud_networks import (
     ShownNetwork,
-    check_forms,
     check_networks,
     check_required,
     shown_network,

@@ -86,7 +86,8 @@ def test_each_change_there_is_seen(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("field", ["name", "description", "location", "release"])
 def test_each_text_there_counts(field: str) -> None:
-    assert changed_there(values_of(sent()), copy(**{field: "else"}), outlines(sent()))
+    changed: dict[str, Any] = {field: "else"}
+    assert changed_there(values_of(sent()), copy(**changed), outlines(sent()))
 
 
 @given(look=st.sampled_from(LOOKS), change=st.sampled_from(CHANGES))

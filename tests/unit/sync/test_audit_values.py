@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dcapi.sync.audit_values import Values, differing_fields, taken_over
+from dcapi.sync.audit_values import Values, differing_fields, taken_over, unfit_fields
 from dcapi.sync.copy import RemoteSubcloud
 from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY
 from tests.unit.sync.builders import copy_of, member
@@ -99,6 +99,88 @@ def test_a_text_that_an_operator_could_not_have_written_stays_there(text: str) -
     assert taken_over(values(), copy(description=text)).description == "rack 4"
 
 
+@pytest.mark.parametrize("text", ["Ä\u00a0ö", "灯台", "", "x" * 255])
+def test_a_text_that_an_operator_could_have_written_comes_over(text: str) -> None:
+    assert taken_over(values(), copy(description=text)).description == text
+    assert list(unfit_fields(copy(description=text))) == []
+
+
 def test_a_text_may_be_emptied_but_not_the_release() -> None:
     taken = taken_over(values(), copy(description="", release=""))
     assert (taken.description, taken.release) == ("", "24.09")
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {"text": "half a pair \ud800"},
+        {"text": "a bell \x07"},
+        {"number": float("nan")},
+        {"number": 10**400},
+        {"nested": [{"number": -float("inf")}]},
+        {"nested": nested(450)},
+        {"nested": nested(40)},
+        {"k\0": 1},
+        {"long": ["x" * 1024] * 1025},
+        {"many": [1] * 100_001},
+        {"admin_subnet": 5},
+        {"admin_subnet": ["x"]},
+        {"management_start_address": "here"},
+        {ADDRESS_KEY: None},
+        {ADDRESS_KEY: 5},
+        {ADDRESS_KEY: {"a": 1}},
+        {ADDRESS_KEY: "***"},
+    ],
+    ids=str,
+)
+def test_bootstrap_values_that_cannot_be_stored_leave_all_that_are_here(saved: dict[str, Any]) -> None:
+    there = copy({"docker": "new", **saved})
+    assert taken_over(values(), there).saved_payload == values().saved_payload
+    assert list(unfit_fields(there)) == ["bootstrap values"]
+
+
+@pytest.mark.parametrize("saved", [{"nested": nested(39)}, {"admin_subnet": None}, {"text": "two\nlines"}])
+def test_values_at_the_limit_come_over(saved: dict[str, Any]) -> None:
+    [(key, value)] = saved.items()
+    assert taken_over(values(), copy(saved)).saved_payload[key] == value
+    assert list(unfit_fields(copy(saved))) == []
+
+
+def test_what_never_comes_over_need_not_be_fit_for_it() -> None:
+    there = copy({"secondary": float("nan"), GATEWAY_KEY: 5, "docker": "new"})
+    assert taken_over(values(), there).saved_payload["docker"] == "new"
+    assert list(unfit_fields(there)) == []
+
+
+def test_the_address_is_never_taken_away() -> None:
+    there = copy({"docker": "new"})
+    stored = {key: one for key, one in there.saved_payload.items() if key != ADDRESS_KEY}
+    taken = taken_over(values(), replace(there, saved_payload=stored)).saved_payload
+    assert (taken[ADDRESS_KEY], taken["docker"]) == ("10.10.10.12", "new")
+
+
+def test_each_field_that_cannot_be_stored_is_named() -> None:
+    there = copy(
+        {"number": 10**400},
+        description="x" * 256,
+        location="\n",
+        release="24 09",
+        install_values={"number": float("inf")},
+    )
+    fields = ["description", "location", "release", "bootstrap values", "install values"]
+    assert list(unfit_fields(there)) == fields
+    assert taken_over(values(), there) == values()
+
+
+def test_what_cannot_be_read_is_named_and_what_is_not_there_is_not() -> None:
+    unread = replace(copy(), saved_payload={}, install_values=None)
+    assert list(unfit_fields(unread)) == []
+    both = frozenset({"saved_payload", "install_values"})
+    assert list(unfit_fields(replace(unread, unreadable=both))) == ["bootstrap values", "install values"]

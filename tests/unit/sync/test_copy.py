@@ -84,3 +84,32 @@ def test_rehome_data_that_makes_no_sense_counts_as_different(rehome: str | None)
     copy = remote_subcloud(answer)
     assert (copy.saved_payload, copy.install_values) == ({}, {"bmc_address": "fd01::1"})
     assert not shows(copy, member())
+
+
+@pytest.mark.parametrize(
+    ("text", "unreadable"),
+    [
+        (None, False),
+        ("", False),
+        ("null", False),
+        ("{}", False),
+        ("{", True),
+        ("[1]", True),
+        ('{"a": ' + "1" * 5000 + "}", True),
+        ("[" * 100_000, True),
+    ],
+)
+def test_what_is_there_and_makes_no_sense_is_told_from_what_is_not_there(
+    text: str | None, unreadable: bool
+) -> None:
+    answer = {
+        "name": "edge-1",
+        "region-name": "r",
+        "deploy-status": "secondary",
+        "rehome_data": text,
+        "data_install": text,
+    }
+    found = {"saved_payload", "install_values"} if unreadable else set()
+    assert remote_subcloud(answer).unreadable == found
+    inside = {**answer, "rehome_data": '{"saved_payload": 7}', "data_install": None}
+    assert remote_subcloud(inside).unreadable == {"saved_payload"}
