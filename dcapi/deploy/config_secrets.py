@@ -31,7 +31,7 @@ LONGEST_NUMBER = 64
 class _Node:
     """A text; or a collection, of which ``inner`` are the items, or keys and values by turns."""
 
-    text: str = ""
+    text: str = field(default="", repr=False)
     # Written without quotes and tag, so that a reader may take it for more than a text.
     is_plain: bool = False
     is_mapping: bool = False
