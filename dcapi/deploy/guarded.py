@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class GuardedDeployer:
-    """A deployer whose phases fail where it raises; all else is its own."""
+    """A deployer whose phases fail where it raises, and to which a subcloud that is gone is gone."""
 
     def __init__(self, deployer: Deployer) -> None:
         self._deployer = deployer
@@ -34,7 +34,10 @@ class GuardedDeployer:
         return self._deployer.endpoint_statuses(target)
 
     def delete(self, target: Target) -> None:
-        self._deployer.delete(target)
+        try:
+            self._deployer.delete(target)
+        except Exception as error:  # noqa: BLE001 (the row is gone: nobody could be told, or try again)
+            _log(target, "what the deployer keeps of it could not be removed", _told(error, target)[0])
 
     def close(self) -> None:
         self._deployer.close()
@@ -46,8 +49,13 @@ def _answer(ask: Callable[[Phase, Target], StepState], phase: Phase, target: Tar
     except Exception as error:  # noqa: BLE001 (whatever it is, nobody else makes an answer of it)
         where, what = _told(error, target)
         message = f"the deployer failed in the phase {phase.value}"
-        logger.error("subcloud %s: %s", target.name, message, extra=fields({"traceback": where}))  # noqa: TRY400 (the traceback may hold secrets)
+        _log(target, message, where)
         return Failed(one_line(f"{message}: {what}"))
+
+
+def _log(target: Target, message: str, where: str) -> None:
+    """Not with the error itself, whose traceback may hold secrets."""
+    logger.error("subcloud %s: %s", target.name, message, extra=fields({"traceback": where}))
 
 
 def _told(error: Exception, target: Target) -> tuple[str, str]:

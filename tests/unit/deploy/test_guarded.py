@@ -28,6 +28,9 @@ class Broken(SimulatedDeployer):
     def poll(self, *_asked: object) -> StepState:
         raise self.error
 
+    def delete(self, target: Target) -> None:  # noqa: ARG002 (the port names it)
+        raise self.error
+
 
 def failed(error: BaseException, target: Target = TARGET) -> Failed:
     state = GuardedDeployer(Broken(error)).begin(Phase.INSTALL, target)
@@ -84,6 +87,15 @@ def test_what_cannot_be_told_without_secrets_is_not_told(
 def test_the_end_of_the_process_is_no_failure(error: BaseException) -> None:
     with pytest.raises(type(error)):
         failed(error)
+
+
+def test_what_a_deleted_subcloud_leaves_behind_is_no_error_of_its_deletion(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    GuardedDeployer(Broken(OSError(30, "Read-only file system: Gull*1"))).delete(TARGET)
+    [record] = caplog.records
+    assert record.getMessage() == "subcloud quay-1: what the deployer keeps of it could not be removed"
+    assert "Gull" not in str(vars(record))
 
 
 def test_everything_else_is_the_deployers_own() -> None:
