@@ -148,7 +148,14 @@ def test_an_answer_that_makes_no_sense_is_refused(
 @pytest.mark.parametrize("key", sorted(GROUP))
 def test_each_key_of_a_group_is_checked(wire: Wire, peer: PeerClient, key: str) -> None:
     wire.body = {"subcloud_peer_groups": [GROUP, GROUP | {key: ["wrong"]}]}
-    with pytest.raises(PeerRefused, match=f"a (text|number) as {key} was expected"):
+    with pytest.raises(PeerRefused, match=f"a (text|(small )?number) as {key} was expected"):
+        peer.groups()
+
+
+@pytest.mark.parametrize("key", ["group_priority", "max_subcloud_rehoming"])
+def test_a_number_that_no_column_takes_is_refused(wire: Wire, peer: PeerClient, key: str) -> None:
+    wire.body = {"subcloud_peer_groups": [GROUP | {key: 2**31}]}
+    with pytest.raises(PeerRefused, match=f"a small number as {key} was expected"):
         peer.groups()
 
 
