@@ -163,7 +163,7 @@ class Wire:
                 try:
                     self._pass_on(passed, request, client, site, from_site)
                 finally:
-                    passed.ended = time.monotonic()
+                    passed.ended = passed.ended or time.monotonic()
 
     def _pass_on(
         self,
@@ -190,7 +190,9 @@ class Wire:
             passed.abandoned = time.monotonic()
             site.shutdown(socket.SHUT_WR)
         reply = read_answer(from_site, method=passed.method)
-        passed.code = reply.code
+        # The site is done with it; how long its answer is under way is the wire's matter, and whether anybody
+        # waits for that is not seen.
+        passed.code, passed.ended = reply.code, time.monotonic()
         if trouble is not None:
             trouble.after(client, reply.raw)
         else:
