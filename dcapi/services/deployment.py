@@ -12,18 +12,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Deployer, Done, Failed, Phase, Running, StepState, Target
 from dcapi.jobs.hold import Hold, take_hold
-from dcapi.models import Operation, Subcloud
+from dcapi.models import Subcloud, operations
 from dcapi.models.engine import read_only
 from dcapi.models.locks import locked
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Availability, Deploy
-from dcapi.models.types import SecretUnreadable
 from dcapi.parts import Parts
 from dcapi.services.subcloud_requests import NewSubcloud
 from dcapi.sync import reconcile
@@ -103,7 +101,6 @@ class Move:
 
 def start(session: Session, parts: Parts, row: Subcloud, new: NewSubcloud) -> None:
     """Let the deployment of a new row, which has its id and is due, begin as soon as the caller commits."""
-    now = time.time()
     payload = {
         "bootstrap_values": new.bootstrap_values,
         "bootstrap_address": new.bootstrap_address,
@@ -111,17 +108,14 @@ def start(session: Session, parts: Parts, row: Subcloud, new: NewSubcloud) -> No
         "deploy_config": new.deploy_config,
         "sysadmin_password": new.sysadmin_password,
     }
-    expires_at = now + parts.settings.OPERATION_SECRET_TTL
     # What an earlier subcloud of this id left behind must not be in the way.
     forget(session, row.id)
-    session.add(
-        Operation(kind=KIND, subject_id=row.id, payload=payload, created_at=now, expires_at=expires_at)
-    )
+    operations.add(session, KIND, row.id, payload, parts.settings.OPERATION_SECRET_TTL)
 
 
 def forget(session: Session, subcloud_id: int) -> None:
     """Delete what a deployment needed beyond its row; the caller commits."""
-    session.execute(delete(Operation).where(Operation.kind == KIND, Operation.subject_id == subcloud_id))
+    operations.forget(session, KIND, subcloud_id)
 
 
 def hint(parts: Parts, subcloud_id: int, delay: float = 0.0) -> None:
@@ -178,23 +172,16 @@ def _advance(parts: Parts, hold: Hold, subcloud_id: int) -> float | None:
         now = time.time()
         if row.deploy_due_at is not None and row.deploy_due_at > now:
             return row.deploy_due_at - now
-        status, target = Deploy(row.deploy_status), _target(session, row, now)
+        status, target = Deploy(row.deploy_status), _target(session, row)
     move = next_move(status, target, parts.deployer)
     return _apply(parts, hold, subcloud_id, status, move)
 
 
-def _target(session: Session, row: Subcloud, now: float) -> Target | None:
+def _target(session: Session, row: Subcloud) -> Target | None:
     """What the deployer needs; None when it is gone, or was encrypted with a key that is gone."""
-    query = select(Operation).where(
-        Operation.kind == KIND, Operation.subject_id == row.id, Operation.expires_at > now
-    )
-    try:
-        operation = session.scalar(query)
-    except SecretUnreadable:
+    needed = operations.read(session, KIND, row.id)
+    if needed is None:
         return None
-    if operation is None:
-        return None
-    needed: dict[str, Any] = operation.payload
     return Target(
         subcloud_id=row.id,
         name=row.name,
@@ -261,20 +248,11 @@ def _apply(parts: Parts, hold: Hold, subcloud_id: int, seen: Deploy, move: Move)
         if move.seconds is None:
             _end(session, row)
         else:
-            _keep(session, parts, subcloud_id, move.seconds)
+            # Not forgotten for as long as somebody is at it.
+            operations.keep(session, KIND, subcloud_id, move.seconds + parts.settings.OPERATION_SECRET_TTL)
         session.commit()
     logger.info("subcloud %d: %s after %s", subcloud_id, move.status.value, seen.value)
     return move.seconds
-
-
-def _keep(session: Session, parts: Parts, subcloud_id: int, seconds: float) -> None:
-    """What the deployment needs is not forgotten for as long as somebody is at it."""
-    expires_at = time.time() + seconds + parts.settings.OPERATION_SECRET_TTL
-    session.execute(
-        update(Operation)
-        .where(Operation.kind == KIND, Operation.subject_id == subcloud_id)
-        .values(expires_at=expires_at)
-    )
 
 
 def _end(session: Session, row: Subcloud) -> None:

@@ -10,17 +10,16 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
 from dcapi.jobs.hold import Hold, take_hold
-from dcapi.models import Operation, Subcloud
+from dcapi.models import Subcloud, operations
 from dcapi.models.engine import read_only
 from dcapi.models.locks import locked
-from dcapi.models.types import SecretUnreadable
+from dcapi.models.operations import Payload
 from dcapi.parts import Parts
 from dcapi.sync import changes, reconcile
 
@@ -29,8 +28,6 @@ logger = logging.getLogger(__name__)
 LOST = "What this needs was lost or has expired: ask for it again."
 # Works that one sweep names: the others are overdue at the next one too.
 DUE_LIMIT = 1000
-
-Payload = dict[str, Any]
 
 
 class PhaseWork(ABC):
@@ -59,18 +56,9 @@ class PhaseWork(ABC):
 
         ``payload`` holds the fields of a deployer's target, and what ``finish`` and ``fail`` need.
         """
-        now = time.time()
         self.forget(session, row.id)
-        session.add(
-            Operation(
-                kind=self.name,
-                subject_id=row.id,
-                payload=payload,
-                created_at=now,
-                expires_at=now + parts.settings.OPERATION_SECRET_TTL,
-            )
-        )
-        setattr(row, self.due_at, now)
+        operations.add(session, self.name, row.id, payload, parts.settings.OPERATION_SECRET_TTL)
+        setattr(row, self.due_at, time.time())
 
     def hint(self, parts: Parts, subcloud_id: int, delay: float = 0.0) -> None:
         """Let the next step be made in ``delay`` seconds; after the commit."""
@@ -110,22 +98,10 @@ class PhaseWork(ABC):
             left = (due_at or 0.0) - time.time()
             if left > 0:
                 return left
-            payload = self._payload(session, subcloud_id)
+            payload = operations.read(session, self.name, subcloud_id)
             target = None if payload is None else _target(row, payload)
         state = Failed(LOST) if payload is None or target is None else self._ask(parts, payload, target)
         return self._write(parts, hold, subcloud_id, payload, state)
-
-    def _payload(self, session: Session, subcloud_id: int) -> Payload | None:
-        query = select(Operation).where(
-            Operation.kind == self.name,
-            Operation.subject_id == subcloud_id,
-            Operation.expires_at > time.time(),
-        )
-        try:
-            operation = session.scalar(query)
-        except SecretUnreadable:
-            return None
-        return None if operation is None else dict(operation.payload)
 
     def _ask(self, parts: Parts, payload: Payload, target: Target) -> StepState:
         if payload.get("begun"):
@@ -165,8 +141,7 @@ class PhaseWork(ABC):
 
     def _keep(self, session: Session, parts: Parts, subcloud_id: int) -> None:
         """Note that the phase was begun, and keep what it needs for as long as somebody is at it."""
-        query = select(Operation).where(Operation.kind == self.name, Operation.subject_id == subcloud_id)
-        operation = session.scalar(query)
+        operation = operations.find(session, self.name, subcloud_id)
         if operation is None:
             return
         operation.expires_at = time.time() + parts.settings.OPERATION_SECRET_TTL
@@ -175,9 +150,7 @@ class PhaseWork(ABC):
 
     def forget(self, session: Session, subcloud_id: int) -> None:
         """Delete what the work needs beyond its row; the caller commits."""
-        session.execute(
-            delete(Operation).where(Operation.kind == self.name, Operation.subject_id == subcloud_id)
-        )
+        operations.forget(session, self.name, subcloud_id)
 
 
 def _target(row: Subcloud, payload: Payload) -> Target:

@@ -10,18 +10,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
 from dcapi.jobs.hold import Hold, take_hold
-from dcapi.models import Operation, Subcloud
+from dcapi.models import Operation, Subcloud, operations
 from dcapi.models.engine import read_only
+from dcapi.models.operations import Payload
 from dcapi.models.secret_values import data_install, deploy_values, rehome_data
 from dcapi.models.states import COPY_STATES, REHOMING_STATES, Deploy
-from dcapi.models.types import SecretUnreadable
 from dcapi.parts import Parts
 from dcapi.services.subcloud_values import SAVED_PAYLOAD
 from dcapi.sync import reconcile
@@ -38,19 +37,13 @@ RETRY_SECONDS = 60.0
 # A subcloud in one of these states is another site's, or about to be: it lives on when it is deleted here.
 ANOTHER_SITES = COPY_STATES | REHOMING_STATES | {Deploy.REHOME_PENDING}
 
-Payload = dict[str, Any]
-
 
 def leave(session: Session, parts: Parts, row: Subcloud) -> bool:
     """Note what is to be torn down when this row is gone; returns whether anything is. The caller commits."""
     if row.deploy_status in ANOTHER_SITES:
         return False
-    now = time.time()
-    payload = {"target": _target_values(row), "tries": 0, "begun": False, "due_at": now}
-    expires_at = now + parts.settings.OPERATION_SECRET_TTL
-    session.add(
-        Operation(kind=KIND, subject_id=row.id, payload=payload, created_at=now, expires_at=expires_at)
-    )
+    payload = {"target": _target_values(row), "tries": 0, "begun": False, "due_at": time.time()}
+    operations.add(session, KIND, row.id, payload, parts.settings.OPERATION_SECRET_TTL)
     return True
 
 
@@ -99,9 +92,9 @@ def step(parts: Parts, subcloud_id: int) -> None:
 def _advance(parts: Parts, hold: Hold, subcloud_id: int) -> float | None:
     """Make one step; returns the seconds to the next one, None when there is none."""
     with parts.unit_of_work() as session:
-        if not _is_there(read_only(session), subcloud_id):
+        if not operations.exists(read_only(session), KIND, subcloud_id):
             return None
-        payload = _payload(session, subcloud_id)
+        payload = operations.read(session, KIND, subcloud_id)
     if payload is None:
         _give_up(parts, hold, subcloud_id, "what this needs was lost or has expired")
         return None
@@ -111,23 +104,6 @@ def _advance(parts: Parts, hold: Hold, subcloud_id: int) -> float | None:
     target = Target(subcloud_id=subcloud_id, attempt=payload["tries"] + 1, **payload["target"])
     ask = parts.deployer.poll if payload["begun"] else parts.deployer.begin
     return _after(parts, hold, target, payload, ask(Phase.DELETE, target))
-
-
-def _is_there(session: Session, subcloud_id: int) -> bool:
-    query = select(Operation.id).where(Operation.kind == KIND, Operation.subject_id == subcloud_id)
-    return session.scalar(query) is not None
-
-
-def _payload(session: Session, subcloud_id: int) -> Payload | None:
-    """What a step needs; None when it has expired, or was encrypted with a key that is gone."""
-    query = select(Operation.payload).where(
-        Operation.kind == KIND, Operation.subject_id == subcloud_id, Operation.expires_at > time.time()
-    )
-    try:
-        payload: Payload | None = session.scalar(query)
-    except SecretUnreadable:
-        return None
-    return payload
 
 
 def _after(parts: Parts, hold: Hold, target: Target, payload: Payload, state: StepState) -> float | None:
@@ -163,10 +139,9 @@ def _after_failure(parts: Parts, hold: Hold, target: Target, payload: Payload, r
 def _wait(parts: Parts, hold: Hold, target: Target, payload: Payload, seconds: float) -> float:
     """Note when the next step is due; what it needs stays for as long as somebody is at it."""
     due_at = time.time() + seconds
-    query = select(Operation).where(Operation.kind == KIND, Operation.subject_id == target.subcloud_id)
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        operation = session.scalar(query)
+        operation = operations.find(session, KIND, target.subcloud_id)
         if operation is not None:
             operation.payload = {**payload, "due_at": due_at}
             operation.expires_at = due_at + parts.settings.OPERATION_SECRET_TTL
@@ -188,5 +163,5 @@ def _give_up(parts: Parts, hold: Hold, subcloud_id: int, reason: str, name: str 
 def _forget(parts: Parts, hold: Hold, subcloud_id: int) -> None:
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        session.execute(delete(Operation).where(Operation.kind == KIND, Operation.subject_id == subcloud_id))
+        operations.forget(session, KIND, subcloud_id)
         session.commit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from dcapi.jobs.hold import Hold, take_hold
 from dcapi.log import carrying_ids
-from dcapi.models import Operation, PeerGroupAssociation
+from dcapi.models import PeerGroupAssociation, operations
 from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
 from dcapi.sync.changes import group_changed
@@ -83,23 +81,16 @@ def send_attributes(parts: Parts, hold: Hold, target: Target, values: dict[str, 
 def begin_change(session: Session, parts: Parts, group_id: int, values: dict[str, Any]) -> None:
     """Note what is about to be sent, so that a crash leaves a trace of what peers may hold."""
     recover_change(session, group_id)
-    now = time.time()
-    expires_at = now + parts.settings.OPERATION_SECRET_TTL
-    session.add(
-        Operation(kind=OPERATION, subject_id=group_id, payload=values, created_at=now, expires_at=expires_at)
-    )
+    operations.add(session, OPERATION, group_id, values, parts.settings.OPERATION_SECRET_TTL)
 
 
 def end_change(session: Session, group_id: int) -> None:
-    session.execute(delete(Operation).where(Operation.kind == OPERATION, Operation.subject_id == group_id))
+    operations.forget(session, OPERATION, group_id)
 
 
 def recover_change(session: Session, group_id: int) -> list[PeerGroupAssociation]:
     """Give up a change that was left half done: peers may hold what never counted here, so a sync is due."""
-    left = session.scalar(
-        select(Operation.id).where(Operation.kind == OPERATION, Operation.subject_id == group_id)
-    )
-    if left is None:
+    if not operations.exists(session, OPERATION, group_id):
         return []
     end_change(session, group_id)
     return group_changed(session, [group_id])

@@ -8,7 +8,6 @@ way. A site that does not answer is not waited for.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -99,7 +98,7 @@ def _read(parts: Parts, group_id: int) -> Mine | None:
     """The group and the sites to ask; None when it is not migrated here, or what that needs is gone."""
     with parts.unit_of_work() as session:
         group = session.get(SubcloudPeerGroup, group_id)
-        needs = migrate_rows.read_needs(session, group_id, time.time())
+        needs = migrate_rows.read_needs(session, group_id)
         if group is None or not group.migrating_here or needs is None:
             return None
         others = _others(session, group_id)
@@ -120,7 +119,7 @@ def _note_claimed(parts: Parts, hold: Hold, group_id: int, away: Sequence[int]) 
     with parts.unit_of_work() as session:
         hold.confirm(session)
         group = migrate_rows.lock_group(session, group_id)
-        needs = migrate_rows.read_needs(session, group_id, time.time())
+        needs = migrate_rows.read_needs(session, group_id)
         # It may have given way meanwhile to another site that told it.
         if group is not None and group.migrating_here and needs is not None:
             migrate_rows.note_claimed(session, group_id, needs, away)

@@ -141,7 +141,7 @@ def _look(parts: Parts, subcloud_id: int) -> Seen | None:
         seen = _seen(row)
         if seen.due_at > now or seen.step is RehomeStep.COMING_ONLINE:
             return seen
-        needs = migrate_rows.read_needs(session, seen.group_id, now)
+        needs = migrate_rows.read_needs(session, seen.group_id)
         if needs is None:
             return seen
         others = _others(session, seen.group_id, needs)
@@ -220,11 +220,10 @@ def _write(parts: Parts, hold: Hold, subcloud_id: int, seen: Seen, move: Move) -
         if row is None or (row.rehome_step, row.deploy_status) != (seen.step, seen.status):
             session.commit()
             return None
-        now = time.time()
-        migrate_rows.apply(row, move, now)
+        migrate_rows.apply(row, move, time.time())
         if move.step is RehomeStep.REHOMING:
             # A playbook may take as long as the password is kept for.
-            migrate_rows.keep_needs(session, seen.group_id, now + parts.settings.OPERATION_SECRET_TTL)
+            migrate_rows.keep_needs(session, seen.group_id, parts.settings.OPERATION_SECRET_TTL)
         if move.step is RehomeStep.COMING_ONLINE:
             # As at the end of a deployment: what was just deployed answers.
             row.availability_status = Availability.ONLINE

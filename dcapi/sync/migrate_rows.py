@@ -6,19 +6,17 @@ on the migration as a whole is taken under.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from dcapi.errors import Conflict
-from dcapi.models import Operation, PeerGroupAssociation, Subcloud, SubcloudPeerGroup
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, operations
 from dcapi.models.locks import locked
 from dcapi.models.states import NO_ERRORS, Deploy, Migration, RehomeStep
-from dcapi.models.types import SecretUnreadable
 from dcapi.parts import Parts, Site
 from dcapi.sync import status
 from dcapi.sync.changes import lock_associations
@@ -79,36 +77,23 @@ def _write(session: Session, subcloud_ids: Iterable[int], **values: Any) -> None
 # -- What it needs --
 
 
-def read_needs(session: Session, group_id: int, now: float) -> Needs | None:
+def read_needs(session: Session, group_id: int) -> Needs | None:
     """What a migration needs; None when it is gone, too old, or encrypted with a key that is gone."""
-    query = select(Operation).where(
-        Operation.kind == KIND, Operation.subject_id == group_id, Operation.expires_at > now
-    )
-    try:
-        operation = session.scalar(query)
-    except SecretUnreadable:
+    kept = operations.read(session, KIND, group_id)
+    if kept is None:
         return None
-    if operation is None:
-        return None
-    kept: dict[str, Any] = operation.payload
     return Needs(**{**kept, "away": tuple(kept["away"])})
 
 
 def write_needs(session: Session, group_id: int, needs: Needs) -> None:
-    query = select(Operation).where(Operation.kind == KIND, Operation.subject_id == group_id)
-    operation = session.scalar(query)
+    operation = operations.find(session, KIND, group_id)
     if operation is not None:
         operation.payload = asdict(needs)
 
 
-def keep_needs(session: Session, group_id: int, expires_at: float) -> None:
+def keep_needs(session: Session, group_id: int, ttl: float) -> None:
     """Members begin, or go on: what they need is not forgotten before they can have come to their end."""
-    this = (Operation.kind == KIND, Operation.subject_id == group_id)
-    session.execute(update(Operation).where(*this).values(expires_at=expires_at))
-
-
-def _forget_needs(session: Session, group_id: int) -> None:
-    session.execute(delete(Operation).where(Operation.kind == KIND, Operation.subject_id == group_id))
+    operations.keep(session, KIND, group_id, ttl)
 
 
 # -- Begin --
@@ -118,18 +103,9 @@ def begin(
     session: Session, parts: Parts, group: SubcloudPeerGroup, movers: Iterable[Subcloud], password: str
 ) -> None:
     """Let a migration of a locked group begin; its locked ``movers`` wait for their turn."""
-    now = time.time()
     needs = Needs(sysadmin_password=password, told=group.migration_status == Migration.MIGRATING)
-    _forget_needs(session, group.id)
-    session.add(
-        Operation(
-            kind=KIND,
-            subject_id=group.id,
-            payload=asdict(needs),
-            created_at=now,
-            expires_at=now + parts.settings.OPERATION_SECRET_TTL,
-        )
-    )
+    operations.forget(session, KIND, group.id)
+    operations.add(session, KIND, group.id, asdict(needs), parts.settings.OPERATION_SECRET_TTL)
     group.migration_status = Migration.MIGRATING
     group.migrating_here = True
     group.members_begun = False
@@ -167,7 +143,7 @@ def admit(session: Session, group_id: int, now: float, secret_ttl: float) -> Adm
     group = lock_group(session, group_id)
     if group is None or not group.migrating_here:
         return Admission()
-    needs = read_needs(session, group_id, now)
+    needs = read_needs(session, group_id)
     if needs is None:
         end = failed(RehomeStep.WAITING, LOST)
         _write(session, waiting, rehome_step=end.step, deploy_status=end.status, error_description=end.error)
@@ -179,7 +155,7 @@ def admit(session: Session, group_id: int, now: float, secret_ttl: float) -> Adm
     if admitted:
         group.members_begun = True
         _begin_members(session, group_id, admitted, needs, now)
-        keep_needs(session, group_id, now + secret_ttl)
+        keep_needs(session, group_id, secret_ttl)
     return Admission(tuple(admitted), idle=not (waiting or at_work))
 
 
@@ -236,7 +212,7 @@ def end_if_done(session: Session, site: Site, group_id: int) -> list[int] | None
     group.system_leader_id, group.system_leader_name = site.uuid, site.name
     group.migration_status = Migration.COMPLETE
     group.migrating_here = False
-    _forget_needs(session, group_id)
+    operations.forget(session, KIND, group_id)
     associations = lock_associations(session, PeerGroupAssociation.peer_group_id == group_id)
     for association in associations:
         association.audit_to_ask = True
@@ -275,7 +251,7 @@ def _give_way(
 ) -> list[int]:
     group.migration_status = Migration.MIGRATING if still else None
     group.migrating_here = False
-    _forget_needs(session, group.id)
+    operations.forget(session, KIND, group.id)
     _write(session, waiting, rehome_step=None)
     associations = lock_associations(session, PeerGroupAssociation.peer_group_id == group.id)
     for association in associations:
