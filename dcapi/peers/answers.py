@@ -8,11 +8,10 @@ from typing import Any
 import orjson
 import requests
 
+from dcapi.models.base import LARGEST_ID
+from dcapi.models.limits import LARGEST
 from dcapi.peers.port import Answer
 from dcapi.peers.translate import Call
-
-LARGEST_ID = 2**63 - 1
-LARGEST_SMALL_NUMBER = 2**31 - 1
 
 
 def _is_text(value: Any) -> bool:
@@ -21,12 +20,12 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
 
 
 def _is_small_number(value: Any) -> bool:
     """Whether a value is a number that a column of 32 bits takes."""
-    return _is_number(value) and value <= LARGEST_SMALL_NUMBER
+    return _is_number(value) and value <= LARGEST_ID
 
 
 # The kinds of values, and what to call them.

@@ -18,10 +18,8 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, missing
 
 from dcapi.models.base import LARGEST_ID
-from dcapi.models.limits import TEXT_LENGTH, is_clean
+from dcapi.models.limits import LARGEST, TEXT_LENGTH, is_clean
 
-# Beyond 64 bits neither the databases nor the JSON writer go.
-LARGEST_WHOLE_NUMBER = 2**63 - 1
 MAX_DIGITS = 20
 NAME_LENGTH = 255
 # The contract's "under 255".
@@ -45,7 +43,7 @@ def whole_number(value: Any) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if abs(value) <= LARGEST_WHOLE_NUMBER else None
+    return value if abs(value) <= LARGEST else None
 
 
 def is_digits(text: str) -> bool:

@@ -17,12 +17,13 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Deployer, Done, Failed, Phase, Running, StepState, Target
-from dcapi.jobs.hold import Hold, take_hold
+from dcapi.jobs.hold import Hold
 from dcapi.models import Subcloud, operations
 from dcapi.models.engine import read_only
 from dcapi.models.locks import locked
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Availability, Deploy
 from dcapi.parts import Parts
+from dcapi.services.steps import make_step
 from dcapi.services.subcloud_requests import NewSubcloud
 from dcapi.sync import reconcile
 
@@ -153,14 +154,12 @@ def step(parts: Parts, subcloud_id: int) -> None:
 
     Does nothing when somebody else is at it, or when there is nothing (more) to deploy.
     """
-    seconds = parts.settings.LEASE_SECONDS
-    hold = take_hold(parts.unit_of_work, _key(subcloud_id), parts.owner, seconds)
-    if hold is None:
-        return
-    with hold:
-        delay = _advance(parts, hold, subcloud_id)
-    if delay is not None:
-        hint(parts, subcloud_id, delay)
+    make_step(
+        parts,
+        _key(subcloud_id),
+        advance=lambda hold: _advance(parts, hold, subcloud_id),
+        hint=lambda delay: hint(parts, subcloud_id, delay),
+    )
 
 
 def _advance(parts: Parts, hold: Hold, subcloud_id: int) -> float | None:

@@ -15,12 +15,13 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
-from dcapi.jobs.hold import Hold, take_hold
+from dcapi.jobs.hold import Hold
 from dcapi.models import Subcloud, operations
 from dcapi.models.engine import read_only
 from dcapi.models.locks import locked
 from dcapi.models.operations import Payload
 from dcapi.parts import Parts
+from dcapi.services.steps import make_step
 from dcapi.sync import changes, reconcile
 
 logger = logging.getLogger(__name__)
@@ -74,15 +75,12 @@ class PhaseWork(ABC):
 
     def step(self, parts: Parts, subcloud_id: int) -> None:
         """The job: make one step and ask for the next one; nothing when somebody else is at it."""
-        hold = take_hold(
-            parts.unit_of_work, self._key(subcloud_id), parts.owner, parts.settings.LEASE_SECONDS
+        make_step(
+            parts,
+            self._key(subcloud_id),
+            advance=lambda hold: self._advance(parts, hold, subcloud_id),
+            hint=lambda delay: self.hint(parts, subcloud_id, delay),
         )
-        if hold is None:
-            return
-        with hold:
-            delay = self._advance(parts, hold, subcloud_id)
-        if delay is not None:
-            self.hint(parts, subcloud_id, delay)
 
     def _key(self, subcloud_id: int) -> str:
         return f"{self.name}:{subcloud_id}"

@@ -15,13 +15,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
-from dcapi.jobs.hold import Hold, take_hold
+from dcapi.jobs.hold import Hold
 from dcapi.models import Operation, Subcloud, operations
 from dcapi.models.engine import read_only
 from dcapi.models.operations import Payload
 from dcapi.models.secret_values import data_install, deploy_values, rehome_data
 from dcapi.models.states import COPY_STATES, REHOMING_STATES, Deploy
 from dcapi.parts import Parts
+from dcapi.services.steps import make_step
 from dcapi.services.subcloud_values import SAVED_PAYLOAD
 from dcapi.sync import reconcile
 from dcapi.sync.member import ADDRESS_KEY
@@ -79,14 +80,12 @@ def _key(subcloud_id: int) -> str:
 def step(parts: Parts, subcloud_id: int) -> None:
     """The job: make one step and ask for the next one; nothing when somebody else is at this subcloud."""
     # The lease of its deployment: a step of that may still be under way.
-    lease = f"subcloud:{subcloud_id}"
-    hold = take_hold(parts.unit_of_work, lease, parts.owner, parts.settings.LEASE_SECONDS)
-    if hold is None:
-        return
-    with hold:
-        delay = _advance(parts, hold, subcloud_id)
-    if delay is not None:
-        hint(parts, subcloud_id, delay)
+    make_step(
+        parts,
+        f"subcloud:{subcloud_id}",
+        advance=lambda hold: _advance(parts, hold, subcloud_id),
+        hint=lambda delay: hint(parts, subcloud_id, delay),
+    )
 
 
 def _advance(parts: Parts, hold: Hold, subcloud_id: int) -> float | None:

@@ -15,9 +15,11 @@ from dcapi.deploy.simulated import SimulatedDeployer
 from dcapi.jobs.waiting import WaitingJobs
 from dcapi.models import Operation, PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.models.secret_values import data_install
+from dcapi.parts import Parts
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync import migrate, migrate_member
 from tests.integration.beside_peer import PEER_UUID
+from tests.integration.kept_operations import forget_all, let_expire, lose_the_key
 from tests.integration.migration.conftest import GROUP, Survivor
 from tests.subcloud_forms import PASSWORD
 
@@ -284,27 +286,9 @@ def test_a_subcloud_that_does_not_come_online_in_its_time_has_failed(site: Survi
 # -- What it needs gets lost --
 
 
-def forget(site: Survivor) -> None:
-    with site.parts.unit_of_work() as session:
-        session.connection().exec_driver_sql("DELETE FROM operation")
-        session.commit()
-
-
-def let_expire(site: Survivor) -> None:
-    with site.parts.unit_of_work() as session:
-        session.execute(update(Operation).values(expires_at=time.time() - 1))
-        session.commit()
-
-
-def lose_the_key(site: Survivor) -> None:
-    with site.parts.unit_of_work() as session:
-        session.connection().exec_driver_sql("UPDATE operation SET payload = 'garbage'")
-        session.commit()
-
-
-@pytest.mark.parametrize("lose", [forget, let_expire, lose_the_key])
+@pytest.mark.parametrize("lose", [forget_all, let_expire, lose_the_key])
 def test_a_migration_whose_password_is_gone_fails_with_that_reason(
-    site: Survivor, lose: Callable[[Survivor], None]
+    site: Survivor, lose: Callable[[Parts], None]
 ) -> None:
     site.change(SubcloudPeerGroup, 1, max_subcloud_rehoming=1)
     site.add_member("edge-1")
@@ -314,7 +298,7 @@ def test_a_migration_whose_password_is_gone_fails_with_that_reason(
     migrate.coordinate(site.parts, 1)
     with_deployer(site, Listening(Running(3600)))
     assert site.steps() == {"edge-1": "rehoming", "edge-2": "waiting"}
-    lose(site)
+    lose(site.parts)
     site.change(Subcloud, 1, deploy_due_at=time.time() - 1)
     site.jobs._waiting = WaitingJobs(1000)
     site.sweep()

@@ -9,8 +9,8 @@ import pytest
 from dcapi.deploy.port import Phase
 from dcapi.deploy.simulated import SimulatedDeployer
 from dcapi.services.undeployment import TRIES
+from tests.integration.kept_operations import operations
 from tests.integration.subclouds.fleet import Fleet, done
-from tests.integration.subclouds.test_deploying import operations
 from tests.subcloud_forms import ADDRESS, PASSWORD, form, install_values, new_form
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from dcapi import create_app
 from dcapi.api.database import db
@@ -20,20 +20,15 @@ from dcapi.deploy.port import Phase, StepState, Target
 from dcapi.deploy.simulated import SimulatedDeployer, failures_of
 from dcapi.jobs.hold import LeaseLost, take_hold
 from dcapi.jobs.inline import InlineJobs
-from dcapi.models import Operation
 from dcapi.models.lease import Lease
 from dcapi.parts import Parts
 from dcapi.services import deployment
 from dcapi.sync.reconcile import Due
 from tests.conftest import ADMIN_PASSWORD, site_settings
+from tests.integration.kept_operations import forget_all, let_expire, lose_the_key, operations
 from tests.integration.subclouds.fleet import Fleet, done
 from tests.site_client import SiteClient
 from tests.subcloud_forms import PASSWORD, install_values, new_form
-
-
-def operations(parts: Parts) -> list[Operation]:
-    with parts.unit_of_work() as session:
-        return list(session.scalars(select(Operation)))
 
 
 def walk(fleet: Fleet, **changes: Any) -> list[str]:
@@ -102,31 +97,13 @@ def test_what_a_deployment_needs_is_encrypted_and_kept_for_its_time_alone(fleet:
     assert operation.expires_at - operation.created_at == fleet.parts.settings.OPERATION_SECRET_TTL
 
 
-def forget_all(fleet: Fleet) -> None:
-    with fleet.parts.unit_of_work() as session:
-        deployment.forget(session, 1)
-        session.commit()
-
-
-def let_expire(fleet: Fleet) -> None:
-    with fleet.parts.unit_of_work() as session:
-        session.execute(update(Operation).values(expires_at=time.time() - 1))
-        session.commit()
-
-
-def lose_the_key(fleet: Fleet) -> None:
-    with fleet.parts.unit_of_work() as session:
-        session.connection().exec_driver_sql("UPDATE operation SET payload = 'garbage'")
-        session.commit()
-
-
 @pytest.mark.parametrize("lose", [forget_all, let_expire, lose_the_key])
 def test_a_deployment_whose_secrets_are_gone_fails_and_says_so(
-    fleet: Fleet, lose: Callable[[Fleet], None]
+    fleet: Fleet, lose: Callable[[Parts], None]
 ) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
     deployment.step(fleet.parts, 1)
-    lose(fleet)
+    lose(fleet.parts)
     fleet.run_jobs()
     shown = fleet.show(1)
     assert shown["deploy-status"] == "create-failed"

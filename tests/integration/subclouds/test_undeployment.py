@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from dcapi.deploy.port import Failed, Phase, Running, StepState, Target
 from dcapi.deploy.simulated import SimulatedDeployer
 from dcapi.models import Operation
 from dcapi.parts import Parts
 from dcapi.services import undeployment
+from tests.integration.kept_operations import let_expire, lose_the_key, operations
 from tests.integration.subclouds.fleet import Fleet, done
 from tests.subcloud_forms import ADDRESS, PASSWORD, install_values, new_form
 
@@ -53,11 +54,6 @@ def deleted(fleet: Fleet) -> int:
     fleet.set_subcloud(subcloud_id, availability_status="offline")
     done(fleet.operator.delete(f"/subclouds/{subcloud_id}"))
     return int(subcloud_id)
-
-
-def operations(parts: Parts) -> list[Operation]:
-    with parts.unit_of_work() as session:
-        return list(session.scalars(select(Operation)))
 
 
 def let_time_pass(parts: Parts) -> None:
@@ -131,24 +127,12 @@ def test_after_three_failures_the_log_says_that_it_is_given_up(
     assert "3 tries failed, the last one: dark" in record.getMessage()
 
 
-def let_expire(fleet: Fleet) -> None:
-    with fleet.parts.unit_of_work() as session:
-        session.execute(update(Operation).values(expires_at=time.time() - 1))
-        session.commit()
-
-
-def lose_the_key(fleet: Fleet) -> None:
-    with fleet.parts.unit_of_work() as session:
-        session.connection().exec_driver_sql("UPDATE operation SET payload = 'garbage'")
-        session.commit()
-
-
 @pytest.mark.parametrize("lose", [let_expire, lose_the_key])
 def test_what_can_no_longer_be_read_is_given_up(
-    fleet: Fleet, lose: Callable[[Fleet], None], caplog: pytest.LogCaptureFixture
+    fleet: Fleet, lose: Callable[[Parts], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     subcloud_id, deployer = deleted(fleet), Demolition()
-    lose(fleet)
+    lose(fleet.parts)
     step(fleet, deployer, subcloud_id)
     assert deployer.asked == []
     assert "could not be torn down" in caplog.text

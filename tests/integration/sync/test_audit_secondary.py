@@ -9,7 +9,6 @@ import pytest
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.sync.heartbeat_audits import Heard
 from dcapi.sync.migrate import migrations_due
-from dcapi.sync.monitor import beat, read_watches
 from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
@@ -23,17 +22,7 @@ from tests.integration.sync.takeovers import (
     saved,
     states,
 )
-from tests.integration.sync.test_monitor import GONE, heartbeat, hold_peer
-
-
-def watch(site: Site, heard: Heard, times: int = 1) -> None:
-    """Heartbeats of one watcher, which remembers what it heard."""
-    with hold_peer(site) as hold:
-        for _ in range(times):
-            with site.parts.unit_of_work() as session:
-                watched = read_watches(session)[1]
-            beat(site.parts, hold, 1, watched, heard)
-    site.run_jobs()
+from tests.integration.sync.test_monitor import GONE, heartbeat
 
 
 @pytest.fixture
@@ -99,9 +88,9 @@ def test_a_secondary_site_lets_go_while_its_primary_migrates(follower: Site) -> 
 def test_a_secondary_site_that_let_go_for_nothing_has_its_primary_look(follower: Site) -> None:
     heard: Heard = {}
     follower.there.group_named("trains")["migration_status"] = "migrating"
-    watch(follower, heard)
+    heartbeat(follower, heard=heard)
     follower.there.group_named("trains")["migration_status"] = None
-    watch(follower, heard)
+    heartbeat(follower, heard=heard)
     assert set(states(follower).values()) == {AT_HOME}
     assert follower.there.audits
     assert not follower.row().audit_to_ask

@@ -6,7 +6,7 @@ import pytest
 
 from dcapi.models import SubcloudPeerGroup
 from dcapi.sync.heartbeat_audits import Heard
-from dcapi.sync.monitor import Monitor, beat, read_watches
+from dcapi.sync.monitor import Monitor
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -21,19 +21,9 @@ from tests.integration.sync.takeovers import (
     states,
     take_over,
 )
-from tests.integration.sync.test_monitor import GONE, beats, heartbeat, hold_peer
+from tests.integration.sync.test_monitor import GONE, beats, heartbeat
 
 THIRD = "99999999-2222-4333-8444-555555555555"
-
-
-def watch(site: Site, heard: Heard, times: int = 1) -> None:
-    """Heartbeats of one watcher, which remembers what it heard."""
-    with hold_peer(site) as hold:
-        for _ in range(times):
-            with site.parts.unit_of_work() as session:
-                watched = read_watches(session)[1]
-            beat(site.parts, hold, 1, watched, heard)
-    site.run_jobs()
 
 
 @pytest.mark.parametrize("status", ["migrating", "complete"])
@@ -71,10 +61,10 @@ def test_a_migration_that_came_to_nothing_is_noticed_by_the_next_heartbeat(site:
     in_sync(site)
     heard: Heard = {}
     begin_migration(site)
-    watch(site, heard)
+    heartbeat(site, heard=heard)
     assert set(states(site).values()) == {LETTING_GO}
     site.there.group_named("trains")["migration_status"] = None
-    watch(site, heard)
+    heartbeat(site, heard=heard)
     assert set(states(site).values()) == {AT_HOME}
     assert site.standing() == ("in-sync", "in-sync")
 
@@ -84,10 +74,10 @@ def test_a_status_that_stays_is_audited_once_and_costs_one_request_from_then_on(
     site.there.answers_like_original = True
     take_over(site)
     heard: Heard = {}
-    watch(site, heard)
+    heartbeat(site, heard=heard)
     asked = site.row().audit_asked
     site.peer.calls.clear()
-    watch(site, heard, times=3)
+    heartbeat(site, times=3, heard=heard)
     assert [method for method, _ in site.peer.calls] == ["groups"] * 3
     assert site.row().audit_asked == asked
 
@@ -97,10 +87,10 @@ def test_a_status_that_is_said_again_after_a_change_is_audited_again(site: Site)
     site.there.answers_like_original = True
     take_over(site, failed={"edge-1": "no"})
     heard: Heard = {}
-    watch(site, heard)
+    heartbeat(site, heard=heard)
     take_over(site)
     site.there.group_named("trains")["updated-at"] = "2026-01-02 00:00:00.000000"
-    watch(site, heard)
+    heartbeat(site, heard=heard)
     assert set(states(site).values()) == {FOLLOWING}
 
 

@@ -12,6 +12,7 @@ from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, Syst
 from dcapi.models.states import FailureCause, PeerAvailability
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync import monitor
+from dcapi.sync.heartbeat_audits import Heard
 from dcapi.sync.monitor import Monitor, beat, peer_lease, read_watches
 from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.integration.sync.conftest import Site
@@ -48,12 +49,13 @@ def hold_peer(site: Site) -> Hold:
     return hold
 
 
-def heartbeat(site: Site, times: int = 1) -> None:
+def heartbeat(site: Site, times: int = 1, heard: Heard | None = None) -> None:
+    """Heartbeats of one watcher; ``heard`` is what it remembers from one to the next."""
     with hold_peer(site) as hold:
         for _ in range(times):
             with site.parts.unit_of_work() as session:
                 watch = read_watches(session)[1]
-            beat(site.parts, hold, 1, watch)
+            beat(site.parts, hold, 1, watch, heard)
     site.run_jobs()
 
 
