@@ -161,9 +161,9 @@ def writes_under_another_leader(passed: Sequence[Passed], takeover: Takeover) ->
 
     A run that had looked before is not called back. Telling a status is no write to the copy.
     """
-    found = []
+    found, end = [], _end_of(takeover, passed)
     for write in passed:
-        if not _concerns(write, takeover):
+        if not _concerns(write, takeover, end):
             continue
         looks = [
             look.came
@@ -175,11 +175,25 @@ def writes_under_another_leader(passed: Sequence[Passed], takeover: Takeover) ->
     return found
 
 
-def _concerns(write: Passed, takeover: Takeover) -> bool:
+def _end_of(takeover: Takeover, passed: Iterable[Passed]) -> float:
+    """When it was over: a copy that is deleted has no leader, and a new one is led by who makes it."""
+    path = f"/v1.0/subcloud-peer-groups/{takeover.group_id}"
+    gone = [
+        one.came
+        for one in passed
+        if (one.method, one.path) == ("DELETE", path)
+        and one.delivered is not None
+        and one.code in (None, 200)
+        and (one.ended is None or one.ended > takeover.begin)
+    ]
+    return min([takeover.end, *gone])
+
+
+def _concerns(write: Passed, takeover: Takeover, end: float) -> bool:
     return (
         write.is_write
         and not write.is_telling
         and write.mark is not None
         and write.mark.lease in takeover.association_leases
-        and takeover.begin < write.came < takeover.end
+        and takeover.begin < write.came <= end
     )

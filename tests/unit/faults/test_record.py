@@ -91,3 +91,15 @@ class TestAnotherLeader:
     def test_telling_a_status_and_other_groups_are_no_writes_to_the_copy(self) -> None:
         record = [passed(1, 6.5, path=ASSOCIATION), passed(1, 6.6, lease="association:2"), passed(1, 9.5)]
         assert writes_under_another_leader(record, self.takeover) == []
+
+    def test_what_a_run_deletes_that_looked_before_is_no_copy_any_more(self) -> None:
+        deletion = passed(1, 6.0, 6.2, path=GROUP, method="DELETE", code=200)
+        anew = passed(2, 6.5, path="/v1.0/subcloud-peer-groups/5")
+        looked = passed(1, 4.0, path=GROUP, method="GET")
+        assert writes_under_another_leader([looked, deletion, anew], self.takeover) == []
+        assert len(writes_under_another_leader([deletion, anew], self.takeover)) == 1
+
+    def test_a_deletion_that_the_site_refused_ends_nothing(self) -> None:
+        looked = passed(1, 4.0, path=GROUP, method="GET")
+        refused = passed(1, 6.0, 6.2, path=GROUP, method="DELETE", code=400)
+        assert len(writes_under_another_leader([looked, refused, passed(2, 6.5)], self.takeover)) == 1
