@@ -81,7 +81,7 @@ def write(session: Session, parts: Parts, beginning: Beginning, there: There | N
         side_of(here.group, parts.site),
         there.side,
         migrating_here=here.group.migrating_here,
-        unheard=here.association.audit_to_ask,
+        unheard=here.association.audit_to_ask and not _was_let_migrate(here, there),
     )
     outcome = Outcome(verdict)
     _remember(here, there)
@@ -181,6 +181,13 @@ def _lead(here: Here, there: There, outcome: Outcome) -> None:
         return
     equal = plan.is_equal and _equal_to_copies(here, there)
     _move(here.association, Event.AUDIT_EQUAL if equal else Event.AUDIT_DIFFERENT, _message(here, plan, []))
+
+
+def _was_let_migrate(here: Here, there: There) -> bool:
+    """Whether this peer told of a migration after this site took the group over: what it shows is newer."""
+    if here.group.migration_status != Migration.MIGRATING:
+        return False
+    return there.side.status == Migration.MIGRATING or not _another_migrates(here)
 
 
 def _another_migrates(here: Here) -> bool:

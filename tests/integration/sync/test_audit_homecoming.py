@@ -7,6 +7,7 @@ from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
+    FOLLOWING,
     audit,
     change_there,
     come_home,
@@ -16,6 +17,7 @@ from tests.integration.sync.takeovers import (
     states,
     take_over,
 )
+from tests.site_client import SiteClient
 
 
 def test_a_later_sync_of_what_came_over_sends_nothing(site: Site) -> None:
@@ -62,6 +64,22 @@ def test_a_primary_that_came_home_waits_for_the_peer_to_follow(site: Site) -> No
     site.run_jobs()
     assert site.standing() == ("in-sync", "in-sync")
     assert group(site)["migration_status"] is None
+
+
+def test_a_peer_that_followed_and_migrates_again_before_it_was_seen_is_followed(site: Site) -> None:
+    in_sync(site)
+    take_over(site)
+    audit(site)
+    come_home(site)
+    peer = SiteClient(site.app, site.operator.headers["X-Auth-Token"], "dcmanager/1.0")
+    for status in ("none", "migrating"):
+        site.good(peer.patch("/subcloud-peer-groups/trains", json={"migration_status": status}))
+    take_over(site)
+    Reconciler(site.parts, [associations_undone]).sweep()
+    site.run_jobs()
+    assert set(states(site).values()) == {FOLLOWING}
+    assert group(site)["system_leader_id"] == site.there.uuid
+    assert not site.row().audit_to_ask
 
 
 def test_complete_is_said_again_to_a_peer_that_has_not_heard_it(site: Site) -> None:

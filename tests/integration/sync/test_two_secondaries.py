@@ -6,7 +6,12 @@ import pytest
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.states import PeerAvailability
-from tests.integration.sync.test_audit_crashes import share_with_both, statuses, take_over_there
+from tests.integration.sync.test_audit_crashes import (
+    come_home,
+    share_with_both,
+    statuses,
+    take_over_there,
+)
 from tests.integration.sync.test_audit_crashes import world as world
 from tests.integration.sync.world import World
 from tests.site_client import SiteClient
@@ -51,6 +56,11 @@ def status(world: World) -> str | None:
     return group.migration_status
 
 
+def leader(world: World) -> str:
+    [group] = [row for row in world.read(SubcloudPeerGroup) if row.id == 1]
+    return group.system_leader_id
+
+
 def test_what_was_let_go_for_one_is_not_taken_back_because_of_the_other(shared: World) -> None:
     begin_there(shared)
     tell(shared, "migrating")
@@ -89,3 +99,20 @@ def test_what_was_told_and_never_came_is_forgotten_although_the_teller_is_gone(s
     settle(shared, 2)
     assert members(shared) == AT_HOME
     assert status(shared) is None
+
+
+def test_while_one_migrates_the_old_takeover_of_another_that_missed_the_way_home_counts_no_more(
+    shared: World,
+) -> None:
+    take_over_there(shared)
+    settle(shared, 1, 2)
+    come_home(shared)
+    take_over_there(shared)  # that is what it shows still
+    shared.peers[2].site.group_named("trains")["migration_status"] = "migrating"
+    tell(shared, "migrating")
+    settle(shared, 1, 2)
+    assert leader(shared) == shared.parts.site.uuid
+    assert {row.system_peer_id: row.peer_migrates for row in shared.read(PeerGroupAssociation)} == {
+        1: False,
+        2: True,
+    }
