@@ -263,16 +263,19 @@ def _follow_values(
 def _follow_absence(
     plan: AuditPlan, member: MemberHere, outside: Mapping[str, RemoteSubcloud | None], *, primary: bool
 ) -> None:
-    """A member that the leader does not have in the group."""
+    """A member that the leader does not have in the group; one in another group there is for its audit."""
     found = outside.get(member.region_name)
     lives = found is not None and _lives(found)
-    if primary and (lives or (member.was_pushed and member.region_name in outside)):
+    elsewhere = found is not None and found.peer_group_id is not None
+    why = "it is in another group there" if elsewhere else "it is not in the group there"
+    arrived = lives or (member.was_pushed and member.region_name in outside)
+    if primary and arrived and not elsewhere:
         plan.steps.append(Step(member, Fate.DELETED))
     elif lives and not member.is_copy:
         plan.steps.append(Step(member, Fate.SECONDARY))
-        plan.differing[member.name] = "it is not in the group there"
+        plan.differing[member.name] = why
     elif member.is_copy:
-        plan.differing[member.name] = "it is not in the group there"
+        plan.differing[member.name] = why
     else:
         plan.kept.append(member.name)
 

@@ -30,9 +30,11 @@ def in_sync(site: Site, *names: str) -> None:
     site.peer.calls.clear()
 
 
-def take_over(site: Site, *, failed: dict[str, str] | None = None, status: str = "complete") -> None:
+def take_over(
+    site: Site, *, failed: dict[str, str] | None = None, status: str = "complete", name: str = GROUP
+) -> None:
     """The peer migrates the group: its copies live there; ``failed`` names those that did not make it."""
-    group = site.there.group_named(GROUP)
+    group = site.there.group_named(name)
     group |= {
         "system_leader_id": site.there.uuid,
         "system_leader_name": site.there.name,
@@ -50,9 +52,9 @@ def begin_migration(site: Site) -> None:
     site.there.group_named(GROUP)["migration_status"] = "migrating"
 
 
-def body(site: Site, **values: Any) -> dict[str, Any]:
+def body(site: Site, name: str = GROUP, /, **values: Any) -> dict[str, Any]:
     """What the peer sends when it asks for an audit."""
-    group = site.there.group_named(GROUP)
+    group = site.there.group_named(name)
     names = (
         "peer_group_name",
         "group_priority",
@@ -65,9 +67,9 @@ def body(site: Site, **values: Any) -> dict[str, Any]:
     return {"peer_uuid": site.there.uuid} | {name: group[name] for name in names} | values
 
 
-def audit(site: Site) -> None:
+def audit(site: Site, name: str = GROUP) -> None:
     """The peer asks for an audit, and the jobs of it are done."""
-    answer = site.operator.patch(f"/subcloud-peer-groups/{GROUP}/audit", json=body(site))
+    answer = site.operator.patch(f"/subcloud-peer-groups/{name}/audit", json=body(site, name))
     assert site.good(answer) == {"message": None}
     site.run_jobs()
 

@@ -153,6 +153,29 @@ def test_a_member_that_left_the_group_at_the_peer_and_lives_there_is_deleted(sit
     assert site.standing() == ("in-sync", "in-sync")
 
 
+@pytest.mark.parametrize("names", [("buses", "trains"), ("trains", "buses")])
+def test_a_member_that_changed_groups_here_alone_goes_back_to_the_one_that_the_leader_has_it_in(
+    site: Site, names: tuple[str, str]
+) -> None:
+    in_sync(site)
+    site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": "buses"}))
+    site.add_member("edge-3", group_id=2)
+    body = {"peer_group_id": 2, "system_peer_id": 1, "peer_group_priority": 1}
+    site.good(site.operator.post("/peer-group-associations", json=body))
+    site.run_jobs()
+    site.good(site.operator.patch("/subclouds/edge-2", **form(peer_group="buses")))
+    for name in names:
+        take_over(site, name=name)
+    for name in names:
+        audit(site, name=name)
+    assert set(states(site).values()) == {FOLLOWING}
+    assert {name: subcloud(site, name)["peer_group_id"] for name in states(site)} == {
+        "edge-1": 1,
+        "edge-2": 1,
+        "edge-3": 2,
+    }
+
+
 def test_a_member_that_was_never_pushed_stays_managed_and_is_named(site: Site) -> None:
     in_sync(site)
     site.add_member("edge-3")

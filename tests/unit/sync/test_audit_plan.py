@@ -124,6 +124,19 @@ def test_what_lives_at_the_leader_outside_of_the_group_has_arrived_there_and_is_
     assert fate(follow(here(pushed=None), outside=there(peer_group_id=None))) is Fate.DELETED
 
 
+@pytest.mark.parametrize("pushed", [None, Pushed("edge-1", "digest")])
+def test_what_lives_in_another_group_of_the_leader_is_secondary_until_that_group_is_audited(
+    pushed: Pushed | None,
+) -> None:
+    plan = follow(here(pushed=pushed), outside=there(peer_group_id=8))
+    assert fate(plan) is Fate.SECONDARY
+    assert plan.differing == {"edge-1": "it is in another group there"}
+    again = follow(
+        here(pushed=pushed, managed=False, deploy_status="secondary"), outside=there(peer_group_id=8)
+    )
+    assert (fate(again), again.differing) == (None, {"edge-1": "it is in another group there"})
+
+
 def test_a_secondary_site_deletes_nothing() -> None:
     lost = follow(here(pushed=None, digest=None), primary=False, outside=None)
     assert (lost.steps, lost.kept) == ([], ["edge-1"])
