@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import orjson
 
@@ -15,6 +16,10 @@ import orjson
 LONGEST_BODY = 64 * 1024
 LONGEST_TEXT = 500
 HIDDEN = "***"
+# Shorter lines of a secret of many lines are no secrets.
+SHORTEST_LINE = 4
+# Python writes a text that holds both of them between single ones: the first four characters, then the rest.
+QUOTES = "'\""
 
 # Keys that hold the message of a JSON error body: of this API, of Keystone, of the platform API.
 MESSAGE_KEYS = ("description", "message", "faultstring", "error_message", "error", "detail", "title")
@@ -41,16 +46,26 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _hide(text: str, secrets: Iterable[str]) -> str:
     """A text without its secrets, also escaped or encoded; the longest first: one may hold another."""
-    forms = {form for secret in secrets for form in _forms(secret)}
+    forms = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
     for form in sorted(filter(None, forms), key=len, reverse=True):
         text = text.replace(form, HIDDEN)
     return text
 
 
-def _forms(secret: str) -> tuple[str, ...]:
-    in_json = orjson.dumps(secret).decode() if secret.isprintable() else ""
-    in_base64 = base64.b64encode(secret.encode("utf-8", "replace")).decode()
-    return secret, html.escape(secret), quote(secret, safe="", errors="replace"), in_json[1:-1], in_base64
+def _parts(secret: str) -> list[str]:
+    """A secret, and the lines of one that has many: they may be told one by one."""
+    return [secret, *(line for line in secret.splitlines() if len(line.strip()) >= SHORTEST_LINE)]
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The ways in which a program may write a text down."""
+    yield from (secret, html.escape(secret), UNPRINTABLE.sub(" ", secret))
+    yield from (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    # A text with quotes of both kinds around it has other quotes escaped than the secret alone.
+    yield from (write(secret)[1:-1] for write in (repr, ascii))
+    yield from (write(QUOTES + secret)[4:-1] for write in (repr, ascii))
+    yield from (encode(secret, safe="", errors="replace") for encode in (quote, quote_plus))
+    yield base64.b64encode(secret.encode("utf-8", "replace")).decode()
 
 
 def _message_of(text: str) -> str:

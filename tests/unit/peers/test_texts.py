@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -81,6 +83,32 @@ def test_a_secret_is_hidden_where_it_is_escaped_too(body: str) -> None:
     text = readable(body.encode(), ['a"<b>&c/d'])
     assert HIDDEN in text
     assert "c/d" not in text
+
+
+# Characters that one or another way to write a text down changes.
+AWKWARD = "Möwe 'n \"Tau\\9\nund ein Poller"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        repr({"passphrase": AWKWARD}),
+        repr({"passphrase": AWKWARD.replace('"', "")}),
+        repr("no 'good': " + AWKWARD.replace('"', "")),
+        ascii({"passphrase": AWKWARD}),
+        json.dumps({"passphrase": AWKWARD}),
+        json.dumps({"passphrase": AWKWARD}, ensure_ascii=False),
+        "passphrase: |\n    " + AWKWARD.replace("\n", "\n    "),
+        AWKWARD.replace("\n", " "),
+        urlencode({"passphrase": AWKWARD}),
+    ],
+)
+@pytest.mark.parametrize("page", ["{}", "<body><h1>500</h1>x<br /><br />{}</body>", "500 because of {}"])
+def test_a_secret_is_hidden_however_a_program_writes_it_down(told: str, page: str) -> None:
+    body = page.format(html.escape(told) if "<" in page else told)
+    text = readable(body.encode(), [AWKWARD, AWKWARD.replace('"', "")])
+    assert HIDDEN in text
+    assert not [word for word in ("Tau", "Poller") if word in text], text
 
 
 @given(st.text(), st.text(alphabet="abcXYZ019+/=-_", min_size=6), st.text())
