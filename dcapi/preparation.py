@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import Connection, Engine, insert, make_url, select
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from dcapi import migrations
 from dcapi.auth.rights import Rights
@@ -105,14 +105,31 @@ def _prepare_database(uri: str, settings: Settings, keyring: Keyring) -> _Record
 
 
 def _engine(uri: str, settings: Settings, keyring: Keyring) -> Engine:
+    _check_uri(uri)
     try:
         engine = make_engine(uri, settings, keyring)
         engine.connect().close()
     except (ArgumentError, ModuleNotFoundError) as error:
         raise SettingsError(f"DCAPI_SQLALCHEMY_DATABASE_URI names no database of use: {error}") from error
-    except OperationalError as error:
+    except (OperationalError, ProgrammingError) as error:
         raise SettingsError(f"the database cannot be opened: {error.orig}") from error
     return engine
+
+
+def _check_uri(uri: str) -> None:
+    """Raises SettingsError for a URI that means something else than its writer; it quotes nothing of it.
+
+    A password with an @ as it is ends there: what follows would pass for the host, and be told in errors.
+    """
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or (url.host and "@" in f"{url.host}{url.database}"):
+        raise SettingsError(
+            "DCAPI_SQLALCHEMY_DATABASE_URI cannot be read as a URL: in a user name and a password, @ is "
+            "written as %40, : as %3A and / as %2F"
+        )
 
 
 def _site_record(connection: Connection, settings: Settings, key_fingerprint: str) -> _Record:
