@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from dcapi.errors import BadRequest
+from dcapi.models.secret_values import take_out
 from dcapi.schemas.base import RequestSchema, load
 from dcapi.schemas.fields import Checked, PlainText, WholeNumber, whole_number
 
@@ -49,7 +50,7 @@ class AtLeast(Checked):
     def checked(self, value: Any) -> int:
         number = whole_number(value)
         if number is None or not self.lowest <= number <= LARGEST:
-            raise ValidationError(f"{self.text}: {value!r}"[:200])
+            raise ValidationError(f"{self.text}: {take_out(value)[0]!r}"[:200])
         return number
 
 

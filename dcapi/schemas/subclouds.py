@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 
 from dcapi.errors import BadRequest
 from dcapi.models.limits import RELEASE, is_clean
+from dcapi.models.secret_values import take_out
 from dcapi.models.states import EndpointSync, Management
 from dcapi.schemas import bootstrap_values, install_values
 from dcapi.schemas.base import PatchSchema, RequestSchema, load
@@ -94,7 +95,7 @@ class ForceOption(Boolean):
         try:
             return super().checked(value)
         except ValidationError as error:
-            raise ValidationError(f"{self.text}: {value}"[:200]) from error
+            raise ValidationError(f"{self.text}: {take_out(value)[0]}"[:200]) from error
 
 
 class NewSubcloudSchema(RequestSchema):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from dcapi.errors import BadRequest, Conflict
 from dcapi.models import Subcloud
 from dcapi.models.network_values import CONTROLLER_GATEWAY, address_of
-from dcapi.models.secret_values import data_install, deploy_config, deploy_values, rehome_data
+from dcapi.models.secret_values import data_install, deploy_config, deploy_values, rehome_data, take_out
 from dcapi.models.states import (
     COPY_STATES,
     DEPLOYING_STATES,
@@ -71,7 +71,8 @@ def _completed(row: Subcloud, wanted: Redeployment) -> NewSubcloud:
     if missing:
         raise BadRequest(f"Subcloud {row.name} has no stored {' and '.join(missing)}: send them")
     if values.get("name") not in (None, row.name):
-        raise BadRequest(f"name invalid: the bootstrap values are of {values['name']}, not of {row.name}")
+        name = take_out(values["name"])[0]
+        raise BadRequest(f"name invalid: the bootstrap values are of {name}, not of {row.name}")
     if wanted.sysadmin_password is None:
         raise BadRequest("subcloud sysadmin_password required")
     address = wanted.bootstrap_address or stored.get(ADDRESS_KEY) or (install or {}).get("bootstrap_address")

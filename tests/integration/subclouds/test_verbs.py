@@ -372,6 +372,10 @@ def test_new_values_of_a_redeployment_take_the_place_of_the_old(fleet: Fleet) ->
     assert fleet.show(1)["deploy-status"] == "complete"
 
 
+# What a line too far to the right makes of a file.
+NESTED = bootstrap_values(name={"admin_password": "Bollard*7"})
+
+
 def test_a_redeployment_needs_a_password_and_values(fleet: Fleet) -> None:
     taken_off(fleet)
     text = "Subcloud quay-1 has no stored install_values: send them"
@@ -381,6 +385,8 @@ def test_a_redeployment_needs_a_password_and_values(fleet: Fleet) -> None:
     refused(redeploy(fleet, install_values=install_values()), 400, "subcloud bmc_password required")
     other = redeploy(fleet, **with_values, bootstrap_values=bootstrap_values(name="pier"))
     assert other.status_code == 400
+    nested = redeploy(fleet, **with_values, sysadmin_password=PASSWORD, bootstrap_values=NESTED)
+    assert (nested.status_code, "Bollard" in nested.text) == (400, False)
     assert fleet.show(1)["deploy-status"] == "complete"
 
 
@@ -445,6 +451,10 @@ def test_a_prestaging_that_was_lost_fails(fleet: Fleet) -> None:
             "Failed to decode subcloud sysadmin_password, verify the password is base64 encoded",
         ),
         ({"sysadmin_password": PASSWORD, "force": "perhaps"}, "Invalid value for force option: perhaps"),
+        (
+            {"sysadmin_password": PASSWORD, "force": {"password": "Bollard*7"}},
+            "Invalid value for force option: {'password': '******'}",
+        ),
         ({"sysadmin_password": PASSWORD, "release": "a b"}, "Invalid release"),
         ({"sysadmin_password": PASSWORD, "for_install": 7}, "Invalid for_install value"),
     ],

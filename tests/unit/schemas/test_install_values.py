@@ -77,6 +77,12 @@ def test_a_wrong_value_is_named(changes: dict[str, Any], text: str) -> None:
     assert text in refusal.value.message
 
 
+def test_a_password_inside_a_wrong_value_is_not_told() -> None:
+    with pytest.raises(BadRequest, match=r"^persistent_size invalid") as refusal:
+        check_install_values(install_values(persistent_size={"bmc_password": "Bollard*7"}), PASSWORD)
+    assert "Bollard" not in refusal.value.message
+
+
 def test_the_password_must_stand_beside_the_values() -> None:
     with pytest.raises(BadRequest, match=r"^subcloud bmc_password required$"):
         check_install_values(install_values(bmc_password=PASSWORD), None)
