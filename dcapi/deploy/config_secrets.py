@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from dcapi.models.secret_values import is_secret, is_secret_key
+from dcapi.models.secret_values import is_secret, is_secret_key, tellable
 
 # The C loader is ten times faster; without it the pure one does the same.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -70,8 +70,8 @@ def _spellings(node: _Node) -> Iterator[str]:
     """A secret as it is written, and as a reader shows it; what is true, false or null is none."""
     value = _value(node)
     if value is not None and not isinstance(value, bool):
-        yield node.text
-        yield str(value)
+        yield from tellable(node.text)
+        yield from tellable(str(value))
 
 
 def _value(node: _Node) -> Any:

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 # In the environment of this process, and of those that the playbook starts: how they are found again.
 SUPERVISOR_MARK = "PLAYBOOK_SUPERVISOR"
@@ -152,6 +153,7 @@ def _spellings(secret: str) -> Iterator[str]:
         yield json.dumps(quoted, ensure_ascii=ascii_only)[1:-1]
     yield repr(secret)[1:-1]
     yield shlex.quote(secret)
+    yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
     yield base64.b64encode(secret.encode()).decode()
 
 

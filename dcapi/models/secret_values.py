@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 # A path into nested objects and lists, and the secret that stood there.
 Secrets = list[list[Any]]
@@ -20,6 +21,9 @@ SECRET_ENDINGS = ("password", "passwords", "passwd", "passphrase", "_pass")
 # A URL that tells a user and a password, as those of proxies may. Of its scheme only the last character: to
 # look for the whole one takes time that grows with the square of a text's length.
 URL_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+
+# The password in such a URL; an @ that should have been escaped belongs to it.
+PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")
 
 
 class MaskedSecret(Exception):
@@ -77,7 +81,14 @@ def _texts(value: Any) -> Iterator[str]:
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _texts(inner)
     elif value is not None and not isinstance(value, bool):
-        yield str(value)
+        yield from tellable(str(value))
+
+
+def tellable(secret: str) -> Iterator[str]:
+    """A secret text, and what is secret in it by itself: the passwords of its URLs, escaped and not."""
+    yield secret
+    for password in PASSWORD_IN_URL.findall(secret):
+        yield from dict.fromkeys((password, unquote(password)))
 
 
 def unmasked(value: Any, stored: Any, key: str = "") -> Any:

@@ -68,7 +68,7 @@ def test_what_stands_before_a_mistake_is_known(rest: str) -> None:
         ("key: &k {a: Gull}\npassword: *k", {"Gull"}),
         ("password: &k {a: Gull}\nkey: *k", {"Gull"}),
         ("key: &k Gull\n---\npassword: *k", set()),
-        ("proxy: http://me:Gull@example:1", {"http://me:Gull@example:1"}),
+        ("proxy: http://me:Gull@example:1", {"http://me:Gull@example:1", "Gull"}),
         ("? {password: Gull}\n: b", {"Gull"}),
         ("? [password]\n: b", set()),
     ],

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
@@ -130,7 +131,8 @@ class Kept(io.StringIO):
 @given(SECRETS)
 def test_a_secret_is_masked_in_every_spelling(secret: str) -> None:
     masker = Masker([secret])
-    for spelling in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], encoded(secret)):
+    in_url = (quote(secret), quote(secret, safe=""), quote_plus(secret))
+    for spelling in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], encoded(secret), *in_url):
         assert spelling not in masker.mask(f"<{spelling}>")
 
 

@@ -79,6 +79,19 @@ def test_texts_of_secrets_are_found_however_deep() -> None:
     assert list(secret_texts(value)) == ["y", "7", "z"]
 
 
+@pytest.mark.parametrize(
+    ("url", "passwords"),
+    [
+        (PROXY, ["Crow-bar5"]),
+        ("socks5://porter:Crow%2Fbar5@proxy.example", ["Crow%2Fbar5", "Crow/bar5"]),
+        ("http://porter:Crow@bar5@proxy.example/a@b", ["Crow@bar5"]),
+        ("http://a:Crow@x,http://b:Bar@y", ["Crow", "Bar"]),
+    ],
+)
+def test_the_password_in_a_url_is_a_secret_by_itself_too(url: str, passwords: list[str]) -> None:
+    assert list(secret_texts({"docker_http_proxy": url})) == [url, *passwords]
+
+
 @pytest.mark.parametrize("text", ["*", MASK, "********"])
 def test_asterisks_alone_are_a_mask(text: str) -> None:
     assert is_masked(text)
