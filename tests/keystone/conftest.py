@@ -59,6 +59,8 @@ def keystone_settings(door: Door, **more: Any) -> dict[str, Any]:
         "KEYSTONE_AUTH_URL": door.url,
         "KEYSTONE_USERNAME": "dcapi",
         "KEYSTONE_PASSWORD": PASSWORD,
+        # A busy machine takes its time; a Keystone that is stopped refuses at once.
+        "KEYSTONE_TIMEOUT": 20,
         **more,
     }
 
