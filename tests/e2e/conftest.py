@@ -1,4 +1,7 @@
-"""Sites for the tests: one pair that a test process keeps for all its tests, and sites for one test."""
+"""Sites for the tests: one pair that a test process keeps for all its tests, and sites for one test.
+
+Whatever the tests did with them, no site may have told a secret when it has ended.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from _pytest.mark import ParameterSet
 
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import LabSite
+from tests.e2e.canaries import expect_nothing_told
 from tests.postgres import SKIPPED, server_url, temporary_database
 
 # Two workers, so that what one process alone knows does not help; a sweep soon, so that tests need not wait.
@@ -26,6 +30,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Two sites that all tests of this process use; a test makes groups of its own and leaves both up."""
     with Pair(tmp_path_factory.mktemp("pair"), settings=PAIR_SETTINGS) as made:
         yield made
+    expect_nothing_told(made.a, made.b)
 
 
 def _variant(database: str, workers: str) -> ParameterSet:
@@ -52,13 +57,20 @@ def any_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
                 site.settings["SQLALCHEMY_DATABASE_URI"] = databases.enter_context(temporary_database())
         with made:
             yield made
+    expect_nothing_told(made.a, made.b)
 
 
 @pytest.fixture
 def make_pair(tmp_path: Path) -> Iterator[MakePair]:
     """Makes a started pair with these settings, for one test."""
     with ExitStack() as pairs:
-        yield lambda settings: pairs.enter_context(Pair(tmp_path, settings={**PAIR_SETTINGS, **settings}))
+
+        def make(settings: Mapping[str, str]) -> Pair:
+            made = Pair(tmp_path, settings={**PAIR_SETTINGS, **settings})
+            pairs.callback(expect_nothing_told, made.a, made.b)
+            return pairs.enter_context(made)
+
+        yield make
 
 
 @pytest.fixture
@@ -70,6 +82,7 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
         def make(settings: Mapping[str, str] | None = None) -> LabSite:
             number = next(numbers)
             site = LabSite(f"site-{number}", tmp_path / str(number), settings=settings)
+            sites.callback(expect_nothing_told, site)
             sites.callback(site.close)
             return site
 

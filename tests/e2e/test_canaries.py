@@ -10,23 +10,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
 import yaml
 from cryptography.fernet import Fernet
 
-from dcapi.lab.members import BMC_PASSWORD, SYSADMIN_PASSWORD, Member
+from dcapi.lab.members import Member
 from dcapi.lab.operator import Operator, RefusedError, base64_text, multipart
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import LabSite
 from dcapi.models.keyring import SECRETS_KEY_FILE
+from tests.e2e.canaries import found_in, places_of, secrets_of
 from tests.e2e.conftest import MakePair
 from tests.e2e.test_start import FLASK, _run
-
-# Files that are there to hold a secret; they are for the site's user alone.
-KEEPERS = {SECRETS_KEY_FILE, "token.key", "identity.yaml", "admin-password"}
 
 WRONG = "Canary-wrong-login-1"
 READER = "Canary-reader-2 of the fleet"
@@ -39,8 +36,6 @@ PLANTED = {
     "bad": "Canary-bad-8",
     "wrong login": WRONG,
     "reader": READER,
-    "sysadmin": SYSADMIN_PASSWORD,
-    "installer": BMC_PASSWORD,
 }
 
 
@@ -57,13 +52,6 @@ class Answers:
 
     def refused(self, method: str, url: str, **options: Any) -> None:
         assert self.call(method, url, **options).status_code >= 400
-
-
-def forms(secret: str) -> Iterator[bytes]:
-    """A secret as it is, in base64 once and twice, and in a URL."""
-    once = base64.b64encode(secret.encode())
-    for form in (secret.encode(), once, base64.b64encode(once), quote(secret, safe="").encode()):
-        yield form.rstrip(b"=")
 
 
 def with_canaries(member: Member) -> Member:
@@ -95,22 +83,8 @@ def played(make_pair: MakePair) -> tuple[Pair, Answers, dict[str, str]]:
     rotated = _run((*FLASK, "dcapi", "rotate-secrets"), pair.a)
     assert rotated.returncode == 0, rotated.stderr
     answers.texts.append(rotated.stdout + rotated.stderr)
-    keys = (pair.a.folder / "instance" / SECRETS_KEY_FILE).read_text().split(",")
-    secrets = {
-        **PLANTED,
-        **tokens,
-        "reader's token": reader_token,
-        "admin of a": pair.a.admin_password,
-        "admin of b": pair.b.admin_password,
-        "key of b": key,
-        **{f"key {number} of a": text for number, text in enumerate(keys)},
-        **{f"token key of {site.name}": token_key(site) for site in (pair.a, pair.b)},
-    }
-    return pair, answers, secrets
-
-
-def token_key(site: LabSite) -> str:
-    return (site.folder / "instance" / "token.key").read_text()
+    own = {**secrets_of(pair.a), **secrets_of(pair.b), "key of b": key, "reader's token": reader_token}
+    return pair, answers, {**PLANTED, **tokens, **own}
 
 
 def work(pair: Pair, member: Member) -> int:
@@ -233,22 +207,8 @@ def command_lines(site: LabSite) -> bytes:
 def places(pair: Pair, answers: Answers) -> Iterator[tuple[str, bytes]]:
     yield from (("an answer", text.encode()) for text in answers.texts)
     for site in (pair.a, pair.b):
-        yield f"the log of {site.name}", site.log_file.read_bytes()
         yield f"the command lines of {site.name}", command_lines(site)
-        for path in (site.folder / "instance").rglob("*"):
-            if path.is_file() and path.name not in KEEPERS:
-                yield f"{site.name}: {path.name}", path.read_bytes()
-
-
-def found_in(searched: list[tuple[str, bytes]], secrets: dict[str, str]) -> set[tuple[str, str, bytes]]:
-    """Which secret is where, and what stands around it."""
-    return {
-        (secret, place, content[max(0, content.find(form) - 80) : content.find(form) + 80])
-        for place, content in searched
-        for secret, text in secrets.items()
-        for form in forms(text)
-        if form in content
-    }
+        yield from places_of(site)
 
 
 def test_no_secret_is_found_where_it_does_not_belong(played: tuple[Pair, Answers, dict[str, str]]) -> None:

@@ -25,6 +25,7 @@ from dcapi.lab.scenarios.takeover import (
 )
 from dcapi.lab.shared_group import GROUPS, SharedGroup, shared_group
 from dcapi.lab.waiting import wait_until
+from tests.e2e.canaries import expect_nothing_told
 from tests.e2e.conftest import PAIR_SETTINGS
 from tests.postgres import SKIPPED, server_url, temporary_database
 
@@ -49,6 +50,7 @@ def make_any_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ma
             if request.param == "postgresql":
                 for site in (made.a, made.b):
                     site.settings["SQLALCHEMY_DATABASE_URI"] = stack.enter_context(temporary_database())
+            stack.callback(expect_nothing_told, made.a, made.b)
             return stack.enter_context(made)
 
         yield make
