@@ -157,10 +157,17 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.TLS_KEY_FILE and not settings.TLS_CERTIFICATE_FILE:
         raise SettingsError(f"{PREFIX}TLS_KEY_FILE is set without {PREFIX}TLS_CERTIFICATE_FILE")
-    if settings.PUBLIC_URL and not settings.PUBLIC_URL.startswith(("http://", "https://")):
-        raise SettingsError(f"{PREFIX}PUBLIC_URL={settings.PUBLIC_URL!r} is no http or https URL")
+    _check_url("PUBLIC_URL", settings.PUBLIC_URL)
     if not settings.SITE_NAME.strip():
         raise SettingsError(f"{PREFIX}SITE_NAME is empty: other sites know this one by its name")
+
+
+def _check_url(name: str, url: str) -> None:
+    """A URL that is told to callers without a token; empty: there is none."""
+    if "@" in url:
+        raise SettingsError(f"{PREFIX}{name} names a user: everybody may read it, so it can hold no password")
+    if url and not url.startswith(("http://", "https://")):
+        raise SettingsError(f"{PREFIX}{name}={url!r} is no http or https URL")
 
 
 # Settings without which Keystone cannot be asked about tokens.
@@ -172,8 +179,6 @@ def _check_keystone(settings: Settings) -> None:
     if missing:
         raise SettingsError(f"{PREFIX}AUTH_STRATEGY=keystone takes {', '.join(missing)} as well")
     for name in ("KEYSTONE_AUTH_URL", "KEYSTONE_PUBLIC_URL"):
-        url = getattr(settings, name)
-        if url and not url.startswith(("http://", "https://")):
-            raise SettingsError(f"{PREFIX}{name}={url!r} is no http or https URL")
+        _check_url(name, getattr(settings, name))
     if settings.KEYSTONE_CAFILE and not os.path.isfile(settings.KEYSTONE_CAFILE):
         raise SettingsError(f"{PREFIX}KEYSTONE_CAFILE={settings.KEYSTONE_CAFILE!r} is no file")

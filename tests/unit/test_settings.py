@@ -100,5 +100,13 @@ def test_a_keystone_that_cannot_be_asked_is_refused(name: str, text: str) -> Non
         from_environment({**KEYSTONE, name: text})
 
 
+@pytest.mark.parametrize("name", ["KEYSTONE_AUTH_URL", "KEYSTONE_PUBLIC_URL", "PUBLIC_URL"])
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_a_url_that_callers_are_told_holds_no_password(name: str, scheme: str) -> None:
+    with pytest.raises(SettingsError, match=name) as error:
+        from_environment({**KEYSTONE, f"DCAPI_{name}": f"{scheme}://porter:Bollard@example:5000"})
+    assert "Bollard" not in str(error.value)
+
+
 def test_the_password_for_keystone_does_not_show() -> None:
     assert "Ice*cream9" not in repr(from_environment(KEYSTONE))
