@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from dcapi.models.secret_values import secret_texts
+from dcapi.models.secret_values import is_masked, secret_texts
 
 # What is shorter than this stands in too many words to be hidden in them.
 SHORTEST_SECRET = 4
@@ -52,15 +52,20 @@ class SubcloudPayload:
 
     def secrets(self) -> list[str]:
         """What a peer that repeats what it was sent must not bring into a message, encoded or not."""
-        texts = [*secret_texts(self.bootstrap_values), *secret_texts(self.install_values)]
-        decoded = [plain for text in texts if (plain := _decoded(text))]
-        return [text for text in texts + decoded if len(text) >= SHORTEST_SECRET]
+        return secrets_in(self.bootstrap_values, self.install_values)
 
     def _files(self) -> dict[str, dict[str, Any] | None]:
         return {"bootstrap_values": self.bootstrap_values, "install_values": self.install_values}
 
     def _common_texts(self) -> dict[str, str | None]:
         return {"description": self.description, "location": self.location, "release": self.release}
+
+
+def secrets_in(*values: dict[str, Any] | None) -> list[str]:
+    """What a text about these values must not hold, encoded or not."""
+    texts = [text for each in values for text in secret_texts(each) if not is_masked(text)]
+    decoded = [plain for text in texts if (plain := _decoded(text))]
+    return [text for text in texts + decoded if len(text) >= SHORTEST_SECRET]
 
 
 def _decoded(text: str) -> str:

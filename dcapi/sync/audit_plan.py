@@ -14,6 +14,7 @@ from dcapi.models.states import (
     Deploy,
     Management,
 )
+from dcapi.peers.payload import secrets_in
 from dcapi.peers.texts import clean
 from dcapi.sync.audit_changes import changed_there, unsynced_fields, with_additions
 from dcapi.sync.audit_values import FIELDS, Values, differing_fields, taken_over, unfit_fields
@@ -216,7 +217,7 @@ def _follow_copy(plan: AuditPlan, member: MemberHere, copy: RemoteSubcloud, *, p
             fate,
             None if values == member.values else values,
             joins=not member.in_group,
-            error=_kept_error(copy) if fate is Fate.REHOME_FAILED else "",
+            error=_kept_error(member, copy) if fate is Fate.REHOME_FAILED else "",
             arrived=member.name not in plan.differing,
         )
     )
@@ -230,12 +231,17 @@ def _fate(member: MemberHere, copy: RemoteSubcloud) -> Fate | None:
     if copy.deploy_status not in FAILED_STATES:
         return None
     is_it = not member.managed and member.deploy_status == Deploy.REHOME_FAILED
-    return None if is_it and member.error == _kept_error(copy) else Fate.REHOME_FAILED
+    return None if is_it and member.error == _kept_error(member, copy) else Fate.REHOME_FAILED
 
 
-def _kept_error(copy: RemoteSubcloud) -> str:
-    """Why a rehome failed there as it is stored here: on one line, and never empty."""
-    return clean(copy.error_description) or NO_ERRORS
+def _kept_error(member: MemberHere, copy: RemoteSubcloud) -> str:
+    """Why a rehome failed there as it is stored here: on one line, never empty, and without secrets.
+
+    Not every site takes them out of what its playbooks say.
+    """
+    here, there = member.values, (copy.saved_payload, copy.install_values)
+    secrets = secrets_in(here.saved_payload, here.install_values, *there)
+    return clean(copy.error_description, secrets) or NO_ERRORS
 
 
 def _follow_values(

@@ -103,6 +103,19 @@ def test_a_failed_rehome_is_taken_over_once_whatever_its_reason_looks_like(said:
     assert follow(_after(here(), step), failed).changes == []
 
 
+@pytest.mark.parametrize("told", ["secret", "c2VjcmV0"])
+def test_a_reason_that_tells_a_secret_of_the_member_is_taken_over_without(told: str) -> None:
+    failed = there(
+        deploy_status=Deploy.REHOME_FAILED,
+        management_state="unmanaged",
+        error_description=f"the controller refused {told}, which was given as ******",
+        install_values={"bmc_address": "fd01::1", "bmc_password": "******"},
+    )
+    [step] = follow(here(), failed).steps
+    assert step.error == "the controller refused ***, which was given as ******"
+    assert follow(_after(here(), step), failed).changes == []
+
+
 def test_a_member_that_the_leader_has_not_moved_is_left_and_named() -> None:
     plan = follow(here(), there(deploy_status=Deploy.SECONDARY, management_state="unmanaged"))
     assert (fate(plan), plan.differing) == (None, {"edge-1": "it is secondary there"})
