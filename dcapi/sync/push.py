@@ -12,6 +12,7 @@ from itertools import count, islice
 from dcapi.models.states import COPY_STATES
 from dcapi.peers.errors import SUBCLOUD, PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.port import PeerPort
+from dcapi.peers.texts import clean
 from dcapi.sync.copy import RemoteSubcloud, remote_subcloud
 from dcapi.sync.member import Member
 from dcapi.sync.plan import Plan, Removal
@@ -92,7 +93,7 @@ def _attempt(step: Step) -> str | None:
     except PeerError as error:
         return error.message
     except MemberFailed as error:
-        return str(error)
+        return clean(str(error))
     return None
 
 

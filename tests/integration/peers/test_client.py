@@ -13,6 +13,7 @@ from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import SUBCLOUD, PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.payload import SubcloudPayload
+from dcapi.peers.texts import LONGEST_TEXT
 from tests.integration.peers.calls import CALLS, GROUP, PAYLOAD, REGION, SUBCLOUD_ROW, VALUES
 from tests.integration.peers.conftest import PATIENT, address_of
 from tests.integration.peers.wire import Wire
@@ -259,3 +260,11 @@ def test_a_peer_that_repeats_what_it_was_sent_brings_no_secret_into_the_message(
         with pytest.raises(PeerRefused, match=r"admin_password=\*\*\*, that is \*\*\* or \*\*\*") as refusal:
             call()
         assert refusal.value.text.startswith("bad: admin_password=***")
+
+
+def test_the_message_of_an_audit_is_cut_cleaned_and_without_secrets(wire: Wire, peer: PeerClient) -> None:
+    wire.body = {"message": "who\ncalls with token-1?" + "?" * 10_000}
+    message = peer.audit_group(1, {"peer_uuid": "u"})
+    assert message is not None
+    assert message.startswith("who calls with ***?")
+    assert len(message) <= LONGEST_TEXT
