@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -44,8 +45,9 @@ class Watch:
 
 @dataclass
 class Turn:
-    """This process watches a peer: under which lease, and when the next heartbeat is due."""
+    """This process watches a peer as its row said then: under which lease, and when a heartbeat is due."""
 
+    watch: Watch
     hold: Hold
     due: float
     beat: Future[bool] | None = None
@@ -60,6 +62,10 @@ class Turn:
     def is_over(self) -> bool:
         """Whether the last heartbeat found that another process watches this peer by now."""
         return self.beat is not None and self.beat.done() and not self.beat.result()
+
+    def does_not_fit(self, watch: Watch | None) -> bool:
+        """Whether it has to end: another interval wants another lease, and any change a check at once."""
+        return self.is_over or self.watch != watch
 
 
 def peer_lease(peer_id: int) -> str:
@@ -128,14 +134,15 @@ class Monitor:
             taken = _taken(session, watches)
             over = alarms.untrue_alarms(session, (it.address.uuid for it in watches.values()))
         self._clear(over)
-        ended = {peer_id for peer_id, turn in self._turns.items() if turn.is_over}
-        self._drop(ended | (set(self._turns) - set(watches)))
+        self._drop(
+            peer_id for peer_id, turn in list(self._turns.items()) if turn.does_not_fit(watches.get(peer_id))
+        )
         for peer_id in set(watches) - set(self._turns) - taken:
             self._take_turn(peer_id, watches[peer_id])
         for peer_id, turn in self._turns.items():
             if turn.due <= time.monotonic() and not turn.is_under_way:
-                turn.due = time.monotonic() + watches[peer_id].interval
-                turn.beat = self._pool.submit(self._beat, peer_id, watches[peer_id], turn)
+                turn.due = time.monotonic() + turn.watch.interval
+                turn.beat = self._pool.submit(self._beat, peer_id, turn)
         return min([LONGEST_LOOK, *(watch.interval / LOOKS_PER_INTERVAL for watch in watches.values())])
 
     def _clear(self, over: list[tuple[str, str]]) -> None:
@@ -145,7 +152,7 @@ class Monitor:
                     alarms.clear_alarm(session, alarm_id, entity)
                 session.commit()
 
-    def _drop(self, peer_ids: set[int]) -> None:
+    def _drop(self, peer_ids: Iterable[int]) -> None:
         for peer_id in peer_ids:
             self._turns.pop(peer_id).hold.release()
 
@@ -155,18 +162,20 @@ class Monitor:
         hold = take_hold(self._parts.unit_of_work, peer_lease(peer_id), owner, seconds)
         if hold is not None:
             # The first heartbeat is due at once.
-            self._turns[peer_id] = Turn(hold, due=time.monotonic())
+            self._turns[peer_id] = Turn(watch, hold, due=time.monotonic())
 
-    def _beat(self, peer_id: int, watch: Watch, turn: Turn) -> bool:
+    def _beat(self, peer_id: int, turn: Turn) -> bool:
         """One heartbeat; returns whether this process still watches the peer afterwards."""
         request_id.set(new_request_id())
         try:
-            beat(self._parts, turn.hold, peer_id, watch, turn.heard)
+            # The lease has to live until the next heartbeat, not for this one alone.
+            turn.hold.ensure(turn.watch.interval)
+            beat(self._parts, turn.hold, peer_id, turn.watch, turn.heard)
         except LeaseLost:
             return False
         # The thread boundary: one heartbeat that goes wrong must not be the last one.
         except Exception:
-            logger.exception("the heartbeat of peer %s could not be noted", watch.address.name)
+            logger.exception("the heartbeat of peer %s could not be noted", turn.watch.address.name)
         return True
 
 
