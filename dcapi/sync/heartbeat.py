@@ -243,9 +243,12 @@ def note_failure(parts: Parts, hold: Hold, peer_id: int, reason: str) -> None:
             return
         peer.heartbeat_failures += 1
         logger.info("peer %s missed heartbeat %d: %s", peer.peer_name, peer.heartbeat_failures, reason)
-        reached = peer.heartbeat_failures >= peer.heartbeat_failure_threshold
-        if reached and peer.availability_state != PeerAvailability.UNAVAILABLE:
+        known_to_be_away = peer.availability_state == PeerAvailability.UNAVAILABLE
+        if not known_to_be_away and peer.heartbeat_failures >= peer.heartbeat_failure_threshold:
             _declare_unavailable(session, peer, reason)
+        elif known_to_be_away:
+            # The alarm may have been cleared while nobody watched, and what the peer leads changes.
+            alarms.raise_disconnected(session, peer, reason)
         session.commit()
 
 

@@ -264,7 +264,7 @@ def test_a_run_that_ended_while_others_were_compared_is_believed(quiet: Site) ->
 def test_the_alarm_of_a_peer_that_nobody_watches_any_more_is_cleared(quiet: Site, how: str) -> None:
     quiet.peer.fail(GONE, times=None)
     heartbeat(quiet, times=3)
-    assert len(alarms(quiet)) == 1
+    (raised,) = alarms(quiet)
     if how == "left alone":
         quiet.operator.delete("/peer-group-associations/1?force=true")
     else:
@@ -273,4 +273,37 @@ def test_the_alarm_of_a_peer_that_nobody_watches_any_more_is_cleared(quiet: Site
     one = Monitor(quiet.parts)
     one.look()
     beats(one, quiet)
-    assert alarms(quiet) == []
+    assert raised["entity_instance_id"] not in [alarm["entity_instance_id"] for alarm in alarms(quiet)]
+
+
+@pytest.mark.parametrize("how", ["enabled again", "another system"])
+def test_the_alarm_of_a_peer_that_is_still_away_is_raised_again_when_it_is_watched_again(
+    quiet: Site, how: str
+) -> None:
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    if how == "another system":
+        quiet.good(quiet.operator.patch("/system-peers/1", json={"peer_uuid": OTHER}))
+    else:
+        quiet.good(quiet.operator.patch("/system-peers/1", json={"administrative_state": "disabled"}))
+    one = Monitor(quiet.parts)
+    one.look()
+    beats(one, quiet)
+    one._drop(list(one._turns))
+    quiet.good(quiet.operator.patch("/system-peers/1", json={"administrative_state": "enabled"}))
+    heartbeat(quiet, times=3)
+    assert peer(quiet)["availability-state"] == "unavailable"
+    assert [alarm["entity_instance_id"] for alarm in alarms(quiet)] == [f"peer={peer(quiet)['peer-uuid']}"]
+
+
+def test_the_alarm_of_a_peer_that_stays_away_says_which_groups_it_leads_by_now(quiet: Site) -> None:
+    quiet.change(SubcloudPeerGroup, 1, system_leader_id=quiet.there.uuid)
+    quiet.peer.fail(GONE, times=None)
+    heartbeat(quiet, times=3)
+    (before,) = alarms(quiet)
+    quiet.change(SubcloudPeerGroup, 1, system_leader_id=quiet.parts.site.uuid)
+    heartbeat(quiet)
+    (after,) = alarms(quiet)
+    assert (before["severity"], after["severity"]) == ("critical", "major")
+    assert "trains" not in after["reason_text"]
+    assert (after["id"], after["raised-at"]) == (before["id"], before["raised-at"])
