@@ -88,9 +88,9 @@ def within(seconds: float) -> Iterator[None]:
         _hurry.reset(token)
 
 
-def in_a_hurry() -> bool:
-    """Whether this thread gives its requests less time than others do."""
-    return _hurry.get() is not None
+def hurry() -> float | None:
+    """Seconds that this thread gives each of its requests, None when that is no less than the limits say."""
+    return _hurry.get()
 
 
 @contextlib.contextmanager

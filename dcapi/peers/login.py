@@ -7,7 +7,7 @@ import copy
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,8 @@ from keystoneauth1.identity import v3
 from dcapi.peers.adapter import Outgoing, going_out
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.catalogue import Service, bad_url, find_public_url, versioned
-from dcapi.peers.errors import PeerError, PeerRefused
-from dcapi.peers.exchange import in_a_hurry
+from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
+from dcapi.peers.exchange import hurry
 from dcapi.peers.translate import Call, check_success
 from dcapi.peers.trust import Trust
 
@@ -72,16 +72,28 @@ class LoginKeeper:
     def current(self, before_request: Callable[[], None]) -> Login:
         """A login that is not known to have run out; raises PeerError when there is none to be had."""
         seen = self._failures
-        with self._lock:
+        with self._turn():
             if self._login is None:
                 if self._failures != seen and self._failure is not None:
                     raise copy.copy(self._failure)
                 self._login = self._log_in_once(before_request)
             return self._login
 
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the lock; who is in a hurry waits for the login of another no longer than for its own."""
+        seconds = hurry()
+        if not self._lock.acquire(timeout=-1 if seconds is None else seconds):
+            happened = f"no answer within {seconds:g} s"
+            raise PeerUnavailable(self._call().message(happened), text=happened)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def forget(self, login: Login | None = None) -> None:
         """Log in anew next time; ``login``: only if that is still the current one, not one got since."""
-        with self._lock:
+        with self._turn():
             if login is None or login is self._login:
                 self._login = None
 
@@ -98,15 +110,18 @@ class LoginKeeper:
             return self._log_in(before_request)
         except PeerError as failure:
             # Who gave up early says nothing to those with more patience: the next one tries for itself.
-            if not in_a_hurry():
+            if hurry() is None:
                 self._failure = failure
                 self._failures += 1
             raise
 
-    def _log_in(self, before_request: Callable[[], None]) -> Login:
-        call = Call(
+    def _call(self) -> Call:
+        return Call(
             self._address.name, "POST", "login at its identity service", self.secrets(), changing=False
         )
+
+    def _log_in(self, before_request: Callable[[], None]) -> Login:
+        call = self._call()
         wrong = bad_url(self._address.endpoint) or self._trust.objection(self._address.endpoint)
         if wrong:
             raise call.refused(f"its manager endpoint cannot be called: {wrong}")

@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -133,6 +134,31 @@ def test_who_gives_up_a_login_early_does_not_give_it_up_for_others(
         waiting.set()
         hurried.result(10)
         assert patient.result(10) == []
+
+
+def test_who_is_in_a_hurry_does_not_wait_for_the_login_of_another(
+    server: PeerServer, client: PeerClient
+) -> None:
+    in_time, asked, gave_up = server.answers[LOGIN], threading.Event(), threading.Event()
+    server.answers[GROUPS] = NO_GROUPS
+
+    def late(connection: Any, seen: Any) -> None:
+        asked.set()
+        gave_up.wait(10)
+        in_time(connection, seen)
+
+    server.answers[LOGIN] = late
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(client.groups)
+        assert asked.wait(5)
+        started = time.monotonic()
+        with within(0.3), pytest.raises(PeerUnavailable, match="no answer within 0.3 s"):
+            client.groups()
+        took = time.monotonic() - started
+        gave_up.set()
+        assert patient.result(10) == []
+    assert took < 3
+    assert server.logins == 1
 
 
 def test_a_token_that_ran_out_is_renewed_once(server: PeerServer, client: PeerClient) -> None:
