@@ -152,7 +152,7 @@ def test_who_is_in_a_hurry_does_not_wait_for_the_login_of_another(
         patient = pool.submit(client.groups)
         assert asked.wait(5)
         started = time.monotonic()
-        with within(0.3), pytest.raises(PeerUnavailable, match="no answer within 0.3 s"):
+        with within(0.3), pytest.raises(PeerUnavailable, match="no answer within 0"):
             client.groups()
         took = time.monotonic() - started
         gave_up.set()
