@@ -20,6 +20,8 @@ from tests.faults.world import World
 from tests.postgres import SKIPPED, server_url
 
 LOG_LINES = 150
+# Of so many runs at least half have to have a change that lands during a sync: else they try too little.
+MANY_RUNS = 100
 UNTELLING = (" gunicorn.access ", " dcapi.audit ")
 
 
@@ -96,9 +98,18 @@ def main() -> int:
                 break
     show(totals(outcomes, time.monotonic() - started))
     found = any(outcome.problems for outcome in outcomes)
+    if not arguments.plant and try_too_little(outcomes):
+        show("too few changes came during a sync: what must hold then was hardly tried")
+        return 1
     if arguments.plant:
         show(f"planted {arguments.plant}: {f'found in run {len(outcomes)}' if found else 'NOT FOUND'}")
     return int(found != bool(arguments.plant))
+
+
+def try_too_little(outcomes: list[Outcome]) -> bool:
+    """Whether fewer changes landed during a sync than there are to be in so many runs."""
+    landed = sum(outcome.session.landed for outcome in outcomes)
+    return len(outcomes) >= MANY_RUNS and landed < len(outcomes) / 2
 
 
 def totals(outcomes: list[Outcome], seconds: float) -> str:

@@ -98,21 +98,38 @@ def unsettled(world: World) -> list[str]:
 
 def group_unsettled(world: World, group: Json, gateway: str) -> list[str]:
     """What both sites say of one group and do not agree on, or what is said and is not true."""
-    association = association_at_a(world.at_a, group["id"])
-    there = status_at_b(world.at_b, group["peer_group_name"])
+    name, association = group["peer_group_name"], association_at_a(world.at_a, group["id"])
     if association is None:
-        return [f"B still has {group['peer_group_name']} ({there}), A has no association"] if there else []
-    status = association["sync-status"]
+        return [f"B still has {name}, A has no association"] if world.at_b.find(GROUPS, name) else []
+    status, there = association["sync-status"], status_at_b(world.at_b, name)
     found = []
-    if there is not None and there != status:
-        found.append(
-            f"{group['peer_group_name']} is {status} at A ({association['sync-message']}), {there} at B"
-        )
+    # As long as no sync came to its end B may have nothing that could show a status.
+    if there != status and (there is not None or status == "in-sync"):
+        found.append(f"{name} is {status} at A ({association['sync-message']}), {there} at B")
     if status == "in-sync":
-        found += [
-            f"in-sync, but {difference}"
-            for difference in group_differences(world.at_a, world.at_b, group, gateway)
-        ]
+        differences = group_differences(world.at_a, world.at_b, group, gateway)
+        differences += _priority_differs(world.at_b, name, association["peer-group-priority"])
+        found += [f"in-sync, but {difference}" for difference in differences]
     elif status in ("failed", "unknown") and association["sync-message"] in (None, "", "None"):
-        found.append(f"{group['peer_group_name']} is {status} without a reason")
+        found.append(f"{name} is {status} without a reason")
     return found
+
+
+def _priority_differs(at_b: Operator, name: str, wanted: int) -> list[str]:
+    copy = at_b.find(GROUPS, name)
+    there = copy and copy["group_priority"]
+    return [] if there == wanted else [f"the priority of {name} is {there} at B, {wanted} for A"]
+
+
+def strays_at_b(at_b: Operator) -> list[str]:
+    """Subclouds that B has got and that are in no group there: nobody would ever remove them."""
+    return [
+        f"{one['name']} is left over at B" for one in at_b.listed("subclouds") if not one["peer_group_id"]
+    ]
+
+
+def left_at_b(at_b: Operator) -> list[str]:
+    """What B has although A shares nothing with it any more."""
+    names = [one["peer_group_name"] for one in at_b.listed(GROUPS)]
+    names += [one["name"] for one in at_b.listed("subclouds")]
+    return [f"{name} is left over at B" for name in names]

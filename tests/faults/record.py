@@ -86,6 +86,11 @@ class Pause:
     end: float
 
 
+def without_lease(passed: Iterable[Passed]) -> list[str]:
+    """Writes of which nobody can say who may send them: no lease was looked at before."""
+    return [f"without a lease: {one.describe()}" for one in passed if one.is_write and one.mark is None]
+
+
 def overlaps(passed: Iterable[Passed], pauses: Sequence[Pause]) -> list[str]:
     """Writes of an older holder of an association's lease at or after those of a newer one.
 

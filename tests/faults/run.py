@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 import requests
 
 from dcapi.lab.operator import RefusedError
-from tests.faults.checks import ASSOCIATIONS, GROUPS, association_at_a, group_unsettled, unsettled
+from tests.faults.checks import (
+    ASSOCIATIONS,
+    GROUPS,
+    association_at_a,
+    group_unsettled,
+    left_at_b,
+    strays_at_b,
+    unsettled,
+)
 from tests.faults.disturbances import give_back, random_disturbance
 from tests.faults.fields import FIELDS
 from tests.faults.held import hold_a_sync
 from tests.faults.ledger import Answered
 from tests.faults.migration import come_home, managed_twice
 from tests.faults.operations import random_operation
-from tests.faults.record import crossings, overlaps, writes_under_another_leader
+from tests.faults.record import crossings, overlaps, without_lease, writes_under_another_leader
 from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, SYNC_ATTEMPTS, WAIT_SECONDS, Session
 from tests.faults.takeover import work_under_another_leader
 from tests.faults.world import MOST_WORKERS, World
@@ -68,7 +76,7 @@ def play(world: World, seed: int) -> Outcome:
         _disturb(session, chance)
         outcome.problems += _check(session)
         if not outcome.problems:
-            _clean_up(session)
+            outcome.problems += _clean_up(session)
     # The boundary of a run: whatever it was, the run failed of it, and the next one is played.
     except Exception as error:  # noqa: BLE001
         outcome.problems.append(f"{type(error).__name__}: {error}")
@@ -153,9 +161,10 @@ def _check(session: Session) -> list[str]:
     session.say("quiet: " + _statuses(session))
     if not problems:
         problems += _sync_at_last(session)
-        problems += _unacknowledged(session)
+        problems += _unacknowledged(session) + strays_at_b(session.world.at_b)
     record = session.world.to_b.passed_since(session.origin)
     problems += overlaps(record, session.world.pauses) + crossings(record, session.world.pauses)
+    problems += without_lease(record)
     for takeover in session.takeovers:
         problems += writes_under_another_leader(record, takeover)
     return problems
@@ -251,8 +260,11 @@ def _sync_at_last(session: Session) -> list[str]:
     return [f"a last sync did not end in sync: {statuses}"]
 
 
-def _clean_up(session: Session) -> None:
-    """Leave the world as the next run expects it: no group, no association, the subclouds in none."""
+def _clean_up(session: Session) -> list[str]:
+    """Leave the world as the next run expects it: no group, no association, the subclouds in none.
+
+    Returns what B has then, which is nothing.
+    """
     at_a = session.world.at_a
     for member in session.world.members:
         at_a.update_subcloud(member.name, {"peer_group": "none"})
@@ -261,3 +273,4 @@ def _clean_up(session: Session) -> None:
         if association is not None:
             at_a.delete(ASSOCIATIONS, association["id"])
         at_a.delete(GROUPS, group_id)
+    return left_at_b(session.world.at_b)

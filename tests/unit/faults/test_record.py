@@ -9,6 +9,7 @@ from tests.faults.record import (
     Takeover,
     crossings,
     overlaps,
+    without_lease,
     writes_under_another_leader,
 )
 
@@ -29,6 +30,13 @@ def passed(
 def test_a_mark_is_read_from_its_header() -> None:
     assert Mark.of("association:3 7 4711") == Mark("association:3", 7, 4711)
     assert Mark.of("") is None
+
+
+def test_a_write_that_is_sent_under_no_lease_is_seen() -> None:
+    unmarked = Passed(1, "PATCH", MEMBER, None, came=1.0)
+    reading = Passed(1, "GET", MEMBER, None, came=1.0)
+    login = Passed(1, "POST", "/v3/auth/tokens", None, came=1.0)
+    assert len(without_lease([unmarked, reading, login, passed(1, 1.0)])) == 1
 
 
 class TestOverlaps:
