@@ -103,3 +103,21 @@ def test_a_peer_at_another_address_is_asked_at_once(watched: Site, clock: Clock)
     change_peer(watched, manager_endpoint="http://moved.example:5000/v3")
     look(watched, one)
     assert look(watched, one) == heard + 1
+
+
+def test_when_a_watcher_dies_another_one_asks_the_peer_within_two_intervals(
+    watched: Site, clock: Clock
+) -> None:
+    change_peer(watched, heartbeat_interval=10)
+    watched.peer._limit = 10.0
+    first, second = Monitor(watched.parts), Monitor(watched.parts)
+    look(watched, first)
+    clock.passed += 10
+    # The worst moment to die: the lease was just renewed.
+    heard = look(watched, first)
+    waited = 0.0
+    while look(watched, second) == heard and waited < 100:
+        pause = second.look()
+        clock.passed += pause
+        waited += pause
+    assert 10 < waited < 20
