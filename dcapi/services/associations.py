@@ -24,6 +24,7 @@ from dcapi.sync import changes, deletion, status, turns
 from dcapi.sync.deletion import CleaningFailed
 from dcapi.sync.remote_group import AnotherLeads
 from dcapi.sync.status import Event
+from dcapi.sync.waking import wake_watchers
 
 logger = logging.getLogger(__name__)
 
@@ -117,11 +118,17 @@ def _check_new(session: Session, values: Mapping[str, Any]) -> None:
 
 def _commit(session: Session, parts: Parts, association: PeerGroupAssociation) -> Answer:
     answer, is_primary = ASSOCIATION.of(association), association.is_primary
-    session.commit()
-    parts.monitor_bell.ring()
+    _commit_news(session, parts)
     if is_primary:
         changes.hint(parts, [answer["id"]])
     return answer
+
+
+def _commit_news(session: Session, parts: Parts) -> None:
+    """Commit, and have the watchers of all peers look at everything again."""
+    wake_watchers(session)
+    session.commit()
+    parts.monitor_bell.ring()
 
 
 def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
@@ -131,10 +138,10 @@ def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
     """
     association = lock(session, association_id)
     if not association.is_primary:
-        parts.monitor_bell.ring()
+        _commit_news(session, parts)
         raise BadRequest(SYNC_OF_NON_PRIMARY)
     if association.group.system_leader_id != parts.site.uuid:
-        parts.monitor_bell.ring()
+        _commit_news(session, parts)
         raise BadRequest(SYNC_OF_FOLLOWER)
     check_not_migrating(association.group)
     association.sync_asked += 1
@@ -173,8 +180,7 @@ def _take_status(
     status.accept_told(association, told)
     session.flush()
     answer = ASSOCIATION.of(association)
-    session.commit()
-    parts.monitor_bell.ring()
+    _commit_news(session, parts)
     return answer
 
 
@@ -193,8 +199,7 @@ def delete_association(session: Session, parts: Parts, association_id: int, *, f
             f"The copies at peer {association.peer.peer_name} stay there." if association.is_primary else None
         )
         deletion.delete_association_row(session, association_id)
-        session.commit()
-        parts.monitor_bell.ring()
+        _commit_news(session, parts)
         return left
     if association.deleting:
         raise Conflict(BEING_DELETED)
@@ -202,7 +207,7 @@ def delete_association(session: Session, parts: Parts, association_id: int, *, f
         raise BadRequest(_leader_text(f"led by {association.group.system_leader_name}"))
     session.rollback()  # no transaction stays open while the peer is called
     _delete_with_peer(parts, association_id)
-    parts.monitor_bell.ring()
+    _commit_news(session, parts)
     return None
 
 

@@ -25,6 +25,7 @@ from dcapi.peers.exchange import within
 from dcapi.sync import alarms, heartbeat
 from dcapi.sync.heartbeat_audits import Heard
 from dcapi.sync.snapshot import address_of
+from dcapi.sync.waking import times_woken
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Monitor:
         self._parts = parts
         self._bell = parts.monitor_bell
         self._turns: dict[int, Turn] = {}
+        self._woken = 0
         self._stopping = False
         self._pool = ThreadPoolExecutor(parts.settings.HEARTBEAT_THREADS, "heartbeat")
         self._thread = threading.Thread(target=self._watch_for_ever, name="monitor", daemon=True)
@@ -116,13 +118,17 @@ class Monitor:
             except Exception:
                 logger.exception("the watches could not be read, the next look tries again")
                 pause = LONGEST_LOOK
-            if self._bell.wait(pause):
-                self._forget_heard()
+            self._bell.wait(pause)
 
-    def _forget_heard(self) -> None:
-        """Somebody has news: at the next heartbeat every group is looked at as if for the first time."""
-        for turn in self._turns.values():
-            turn.heard.clear()
+    def _forget_heard(self, woken: int) -> None:
+        """Somebody has news: at the next heartbeat every group is looked at as if for the first time.
+
+        The one that is under way keeps what it has: it asked its peer before.
+        """
+        if woken != self._woken:
+            self._woken = woken
+            for turn in self._turns.values():
+                turn.heard = {}
 
     def look(self) -> float:
         """Take the turns that are free and begin the heartbeats that are due.
@@ -133,7 +139,9 @@ class Monitor:
             watches = read_watches(read_only(session))
             taken = _taken(session, watches)
             over = alarms.untrue_alarms(session, (it.address.uuid for it in watches.values()))
+            woken = times_woken(session)
         self._clear(over)
+        self._forget_heard(woken)
         self._drop(
             peer_id for peer_id, turn in list(self._turns.items()) if turn.does_not_fit(watches.get(peer_id))
         )

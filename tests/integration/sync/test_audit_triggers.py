@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from dcapi.models import SubcloudPeerGroup
@@ -94,14 +96,46 @@ def test_a_status_that_is_said_again_after_a_change_is_audited_again(site: Site)
     assert set(states(site).values()) == {FOLLOWING}
 
 
-def test_news_make_the_watcher_look_at_all_groups_again(site: Site) -> None:
-    one = Monitor(site.parts)
+def refused_sync(site: Site) -> None:
+    site.change(SubcloudPeerGroup, 1, system_leader_id=THIRD)
+    site.operator.patch("/peer-group-associations/1/sync")
+
+
+NEWS: dict[str, Callable[[Site], object]] = {
+    "a sync": lambda site: site.operator.patch("/peer-group-associations/1/sync"),
+    "a refused sync of a follower": refused_sync,
+    "a refused sync of a non-primary": lambda site: site.operator.patch("/peer-group-associations/2/sync"),
+    "a told status": lambda site: site.operator.patch(
+        "/peer-group-associations/2", json={"sync_status": "in-sync"}
+    ),
+    "a deletion": lambda site: site.operator.delete("/peer-group-associations/1"),
+    "a local deletion": lambda site: site.operator.delete("/peer-group-associations/2"),
+    "an association": lambda site: site.operator.post(
+        "/peer-group-associations", json={"peer_group_id": 3, "system_peer_id": 1}
+    ),
+}
+
+
+@pytest.mark.parametrize("news", NEWS)
+def test_news_make_the_watcher_look_at_all_groups_again_whichever_worker_hears_them(
+    site: Site, news: str
+) -> None:
     in_sync(site)
+    for name in ("ferries", "trams"):
+        body = {"peer-group-name": name, "group-priority": 2}
+        site.good(site.operator.post("/subcloud-peer-groups", json=body))
+    body = {"peer_group_id": 2, "system_peer_id": 1}
+    site.good(site.operator.post("/peer-group-associations", json=body))
+    # Its bell is not the one that is rung: the calls are another process's.
+    one = Monitor(site.parts)
     one.look()
     [turn] = one._turns.values()
+    turn.beat.result(10)  # type: ignore[union-attr]
     turn.heard[1] = ("complete", THIRD, None)  # type: ignore[assignment]
-    one._forget_heard()
-    beats(one, site)
+    one.look()
+    assert turn.heard != {}
+    NEWS[news](site)
+    one.look()
     assert turn.heard == {}
 
 
