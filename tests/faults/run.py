@@ -222,9 +222,7 @@ def _unacknowledged(session: Session) -> list[str]:
         shown = members.get(member.name) or at_a.one("subclouds", member.name)
         found += ledger.unmet(member.name, "peer group", shown["peer_group_id"])
         for each in FIELDS:
-            # Outside of a group nobody is shown the secrets.
-            if member.name in members or each.name not in ("bootstrap values", "install values"):
-                found += ledger.unmet(member.name, each.name, each.read(shown))
+            found += ledger.unmet(member.name, each.name, each.read(shown))
     for group_id in session.groups:
         group, thing = at_a.one(GROUPS, group_id), session.group(group_id)
         for name in ATTRIBUTES:
