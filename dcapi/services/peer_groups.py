@@ -6,14 +6,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
-from dcapi.jobs.hold import Hold
+from dcapi.jobs.hold import Hold, LeaseLost
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.locks import locked
 from dcapi.models.states import REHOMING_STATES, AssociationType, Deploy, Management, Migration
@@ -228,11 +228,11 @@ def _update_with_peers(
         held.enter_context(parts.peer_callers.require(TOO_MANY_CALLS))
         with parts.unit_of_work() as beginning:
             targets = _begin(beginning, parts, group_id, shared)
-        undisturbed = _keep_runs_away(held, parts, targets)
+        kept = _keep_runs_away(held, parts, targets)
         # Leases are given back in transactions of their own: this one must have ended by then.
         held.callback(session.rollback)
         answers = attributes.offer(parts, hold, targets, dict(shared))
-        changed = _settle(session, hold, group_id, changes, answers, undisturbed)
+        changed = _settle(session, hold, group_id, changes, answers, kept)
     # Also those that nothing happened to: what came up meanwhile found their leases taken.
     hint(parts, [target.association_id for target in targets])
     if not changed:
@@ -259,19 +259,30 @@ def _begin(session: Session, parts: Parts, group_id: int, shared: Mapping[str, A
     return targets
 
 
-def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) -> set[int]:
-    """Hold the associations that nobody works on for long; returns their ids.
+def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) -> dict[int, Hold]:
+    """Hold the associations that nobody works on for long; returns what is held, by their ids.
 
     A run that goes on beside the change may have read the old values and send them after the new ones, so
     what the other associations' peers have in the end is not known.
     """
-    undisturbed, deadline = set(), time.monotonic() + PATIENCE
+    kept: dict[int, Hold] = {}
+    deadline = time.monotonic() + PATIENCE
     for target in targets:
         association_hold = hold_association_by(parts, target.association_id, deadline)
         if association_hold is not None:
             held.enter_context(association_hold)
-            undisturbed.add(target.association_id)
-    return undisturbed
+            kept[target.association_id] = association_hold
+    return kept
+
+
+def _undisturbed(session: Session, kept: Mapping[int, Hold]) -> set[int]:
+    """The associations that were held all the while: a peer may take longer to answer than a lease lives."""
+    found = set()
+    for association_id, hold in sorted(kept.items()):
+        with suppress(LeaseLost):
+            hold.confirm(session)
+            found.add(association_id)
+    return found
 
 
 def _settle(
@@ -280,11 +291,12 @@ def _settle(
     group_id: int,
     changes: Mapping[str, Any],
     answers: Sequence[Reply],
-    undisturbed: set[int],
+    kept: Mapping[int, Hold],
 ) -> bool:
     """Apply the change if a peer took it, and note which peers do not have what is true here; returns whether
     it was applied. Raises LeaseLost when it took too long: then recovery notes the same."""
     hold.confirm(session)
+    undisturbed = _undisturbed(session, kept)
     group = find_group(session, group_id, lock=True)
     applied = any(answer.taken for answer in answers)
     if applied:

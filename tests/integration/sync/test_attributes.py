@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from dcapi.jobs.hold import take_hold
 from dcapi.models import Operation, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync import attributes
-from dcapi.sync.attendance import hold_association
+from dcapi.sync.attendance import attend, hold_association
 from dcapi.sync.reconcile import Reconciler, attribute_changes_undone
 from tests.integration.sync.conftest import Site
 
@@ -126,6 +128,32 @@ def test_a_change_beside_a_run_is_not_taken_for_granted(quiet: Site) -> None:
     with hold:
         assert patch(quiet, {"max-subcloud-rehoming": 3}).status_code == 200
     quiet.run_jobs()
+    assert quiet.standing() == ("out-of-sync", "out-of-sync")
+
+
+def test_a_change_that_took_longer_than_a_lease_is_not_taken_for_granted(
+    quiet: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    clocks = SimpleNamespace(
+        monotonic=lambda: time.monotonic() + passed[0], time=lambda: time.time() + passed[0]
+    )
+    for module in ("dcapi.jobs.hold", "dcapi.sync.turns"):
+        monkeypatch.setattr(f"{module}.time", clocks)
+
+    def run() -> None:
+        """What was sent is sent over by a run that knows the old values."""
+        check = quiet.peer.before_request
+        quiet.ask_for_sync()
+        attend(quiet.parts, 1)
+        quiet.peer.before_request = check
+
+    for method in ("system_uuid", "group", "update_group"):
+        quiet.peer.do(lambda: passed.__setitem__(0, passed[0] + 30), on=method)
+    quiet.peer.do(run, on="update_group", after=True)
+    assert patch(quiet, {"max-subcloud-rehoming": 3}).status_code == 200
+    quiet.run_jobs()
+    assert quiet.there.group_named("trains")["max_subcloud_rehoming"] == 10
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
 
 
