@@ -84,7 +84,7 @@ class Settings:
     WORKERS: int = 1
     # Request threads of a worker.
     THREADS: int = 16
-    # Job threads of a worker.
+    # Job threads of a worker; a quarter of them, at least two, call one peer at once.
     JOB_THREADS: int = 8
     # Jobs that may wait in a worker; a hint above that is dropped, the reconciler finds its work later.
     JOB_QUEUE_LIMIT: int = 1000

@@ -25,7 +25,7 @@ from dcapi.deploy.registry import deployer_of
 from dcapi.instance import InstanceFolder
 from dcapi.jobs.bell import Bell
 from dcapi.jobs.engines import make_jobs
-from dcapi.jobs.guard import Guard
+from dcapi.jobs.guard import Guard, Shares
 from dcapi.log import configure_logging
 from dcapi.parts import Parts
 from dcapi.peers.directory import Peers
@@ -95,6 +95,7 @@ def _build_parts(app: Flask, settings: Settings, prepared: Prepared) -> Parts:
         deployer=deployer_of(settings),
         waiters=Guard(settings.THREADS // 2),
         peer_callers=Guard(max(1, settings.THREADS // 4)),
+        peer_jobs=Shares(max(2, settings.JOB_THREADS // 4)),
         monitor_bell=Bell(),
         owner=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
     )

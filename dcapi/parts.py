@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Deployer
 from dcapi.jobs.bell import Bell
-from dcapi.jobs.guard import Guard
+from dcapi.jobs.guard import Guard, Shares
 from dcapi.jobs.port import Jobs
 from dcapi.peers.port import Peers
 from dcapi.settings import Settings
@@ -38,6 +38,8 @@ class Parts:
     # Request threads that wait for an outcome, and those that call a peer while their client waits.
     waiters: Guard
     peer_callers: Guard
+    # Job threads that call a peer, by the id of its row: one that hangs must not get them all.
+    peer_jobs: Shares
     # Rung when there is news for the watch over the peers.
     monitor_bell: Bell
     # Under this name the process takes leases.

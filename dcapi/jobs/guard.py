@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,3 +36,26 @@ class Guard:
             if not entered:
                 raise TooBusy(message, retry_after=retry_after)
             yield
+
+
+class Shares:
+    """At most ``limit`` threads at once for each of the things that they have to do with; none waits."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inside: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def attempt(self, key: int) -> Iterator[bool]:
+        """Yields whether there was room for one more with this key."""
+        with self._lock:
+            entered = self._inside[key] < self._limit
+            self._inside[key] += entered
+        try:
+            yield entered
+        finally:
+            with self._lock:
+                self._inside[key] -= entered
+                if not self._inside[key]:
+                    del self._inside[key]

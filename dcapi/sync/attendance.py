@@ -7,13 +7,16 @@ import time
 import uuid
 from collections.abc import Callable
 
+from sqlalchemy import select
+
 from dcapi.jobs.hold import Hold, LeaseLost, take_hold
 from dcapi.models import PeerGroupAssociation
+from dcapi.models.engine import read_only
 from dcapi.models.states import SyncStatus
 from dcapi.parts import Parts
 from dcapi.sync import audit, run, telling
 from dcapi.sync.audit import Progress
-from dcapi.sync.changes import lock_association
+from dcapi.sync.changes import hint, lock_association
 from dcapi.sync.deletion import resume_deletion
 from dcapi.sync.run import RunStopped
 from dcapi.sync.status import is_untold
@@ -23,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks whether a lease is free.
 PAUSE = 0.05
+
+# Seconds after which is tried again what found enough threads at its peer.
+CROWDED_PAUSE = 0.3
 
 # Does one thing that is undone; returns whether it may be looked for more.
 Task = Callable[[Parts, Hold, int], bool]
@@ -46,8 +52,21 @@ def hold_association_by(parts: Parts, association_id: int, deadline: float) -> H
 def attend(parts: Parts, association_id: int) -> None:
     """Do what the rows say is undone about an association: a deletion, a sync, an audit, a status to tell.
 
-    Does nothing when another thread or process is at it: that one looks again before it lets go.
+    Does nothing when another thread or process is at it: that one looks again before it lets go. When enough
+    threads call its peer already, it comes back: the peer may hang, and others want threads too.
     """
+    with parts.unit_of_work() as session:
+        peer_id = read_only(session).scalar(
+            select(PeerGroupAssociation.system_peer_id).where(PeerGroupAssociation.id == association_id)
+        )
+    with parts.peer_jobs.attempt(peer_id or 0) as entered:
+        if entered:
+            _attend(parts, association_id)
+        else:
+            hint(parts, [association_id], delay=CROWDED_PAUSE)
+
+
+def _attend(parts: Parts, association_id: int) -> None:
     hold = hold_association(parts, association_id)
     if hold is None:
         return

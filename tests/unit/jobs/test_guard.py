@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcapi.errors import TooBusy
-from dcapi.jobs.guard import Guard
+from dcapi.jobs.guard import Guard, Shares
 
 
 def test_there_is_room_up_to_the_limit_and_again_after_leaving() -> None:
@@ -38,3 +38,11 @@ def test_an_error_inside_frees_the_room() -> None:
 def test_a_guard_of_nobody_lets_nobody_in() -> None:
     with Guard(0).attempt() as entered:
         assert not entered
+
+
+def test_each_thing_has_a_share_of_its_own_that_is_given_back() -> None:
+    shares = Shares(1)
+    with shares.attempt(1) as first, shares.attempt(1) as second, shares.attempt(2) as other:
+        assert (first, second, other) == (True, False, True)
+    with shares.attempt(1) as again:
+        assert again
