@@ -84,10 +84,12 @@ KINDS: dict[type, str] = {
 
 # (setting, lowest value, highest value): outside of these a site would start and then not work.
 LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("SQLITE_BUSY_TIMEOUT", 0, 3600),
     ("WORKERS", 1, 256),
     ("THREADS", 1, 1024),
     ("JOB_THREADS", 1, 1024),
     ("JOB_QUEUE_LIMIT", 1, 10**6),
+    ("DRAIN_SECONDS", 0, 3600),
     ("TOKEN_TTL_SECONDS", 1, 10**8),
     ("KEYSTONE_TIMEOUT", 1, 60),
     ("KEYSTONE_TOKEN_CACHE_SECONDS", 0, 60),
@@ -99,11 +101,15 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("SYNC_DEADLINE", 1, 10**6),
     ("HEARTBEAT_INTERVAL_MIN", 1, 600),
     ("HEARTBEAT_INTERVAL_MAX", 1, 10**6),
+    ("HEARTBEAT_THREADS", 1, 1024),
+    ("REHOME_RETRY_SECONDS", 0, 3600),
+    ("REHOME_ONLINE_SECONDS", 0, 10**6),
     ("OPERATION_SECRET_TTL", 1, 10**8),
     ("PEER_MAX_ANSWER", 1024, 2**31),
     ("MAX_CONTENT_LENGTH", 1024, 2**31),
     ("MAX_YAML_LENGTH", 1024, 2**31),
     ("PREFER_WAIT_MAX", 0, 3600),
+    ("DEPLOY_PHASE_SECONDS", 0, 10**6),
     ("DEPLOY_FAILURE_RATE", 0, 1),
     ("DEPLOY_JITTER", 0, 1),
     ("PLAYBOOK_SECONDS", 1, 10**6),

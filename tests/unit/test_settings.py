@@ -50,6 +50,8 @@ def test_a_text_becomes_what_the_default_is(name: str, text: str, value: object)
         ("OPERATION_SECRET_TTL", "-5"),
         ("PEER_MAX_ANSWER", "-1"),
         ("HEARTBEAT_INTERVAL_MIN", "601"),
+        ("HEARTBEAT_THREADS", "0"),
+        ("DRAIN_SECONDS", "1e300"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_named(name: str, text: str) -> None:
@@ -69,6 +71,12 @@ def test_misspelt_names_are_found_and_those_of_tests_are_not() -> None:
 
 def test_limits_and_choices_are_of_settings_that_there_are() -> None:
     assert {name for name, _, _ in LIMITS} | set(CHOICES) <= NAMES
+
+
+def test_every_number_has_limits_but_for_the_seed() -> None:
+    """A number without them lets a site start, and then not work."""
+    numbers = {field.name for field in dataclasses.fields(Settings) if type(field.default) in (int, float)}
+    assert numbers - {name for name, _, _ in LIMITS} == {"DEPLOY_SEED"}
 
 
 KEYSTONE = {
