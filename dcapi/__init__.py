@@ -9,7 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from dcapi.parts import Parts
 from dcapi.peers.directory import Peers
 from dcapi.preparation import Prepared, prepare
 from dcapi.services import deployment, network_reconfiguration, prestaging, undeployment
-from dcapi.settings import PREFIX, Settings, own_url, settings_from
+from dcapi.settings import PREFIX, Settings, settings_from
 from dcapi.sync import migrate, migrate_member, reconcile
 from dcapi.sync.attendance import attend
 from dcapi.sync.changes import ATTEND_JOB
@@ -78,8 +78,6 @@ def _configure(app: Flask, overrides: Mapping[str, Any]) -> Settings:
     app.config.from_prefixed_env(PREFIX.rstrip("_"), loads=str)
     app.config.update(overrides)
     settings = settings_from(app.config)
-    if not settings.PUBLIC_URL:
-        settings = replace(settings, PUBLIC_URL=own_url(settings))
     app.config.from_object(settings)
     app.instance_path = str(InstanceFolder.of(settings).path)
     return settings

@@ -17,7 +17,7 @@ from dcapi.auth.login_url import login_url
 from dcapi.auth.policy import Access, access_of, authorize
 from dcapi.auth.strategy import Strategy, make_strategy
 from dcapi.errors import Forbidden, NotFound, Unauthorized
-from dcapi.settings import Settings
+from dcapi.settings import Settings, own_url
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 def public_url(settings: Settings) -> str:
     """The URL that clients and peers reach this site under, without a slash at the end."""
-    return settings.PUBLIC_URL.rstrip("/") or f"http://{settings.BIND}"
+    return settings.PUBLIC_URL.rstrip("/") or own_url(settings)
 
 
 def authentication() -> Authentication:
