@@ -20,7 +20,7 @@ from dcapi.services.peer_groups import NOT_FOUND, find_group
 from dcapi.services.saving import TOO_MANY_CALLS
 from dcapi.services.subcloud_answers import subcloud_answer
 from dcapi.sync import migrate, migrate_claim, migrate_rows
-from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.member import ADDRESS_KEY, SAVED_PAYLOAD
 
 IN_PROGRESS = "The peer group is being migrated to this site already: try again when that has ended."
 
@@ -114,9 +114,9 @@ def _fault(row: Subcloud) -> str | None:
     data: Any = rehome_data.read(row)
     if not data:
         return "has no rehome data"
-    if "saved_payload" not in data:
+    if SAVED_PAYLOAD not in data:
         return "has no saved_payload in its rehome data"
-    saved = data["saved_payload"]
+    saved = data[SAVED_PAYLOAD]
     if not saved:
         return "has an empty saved_payload in its rehome data"
     if not saved.get(ADDRESS_KEY):

@@ -18,9 +18,9 @@ from dcapi.services import subcloud_management, subcloud_networks
 from dcapi.services.phase_work import Payload, PhaseWork
 from dcapi.services.subcloud_answers import Answer, subcloud_answer
 from dcapi.services.subcloud_requests import SubcloudChange
-from dcapi.services.subcloud_values import SAVED_PAYLOAD
+from dcapi.services.subcloud_values import stored_payload
 from dcapi.sync import changes
-from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.member import ADDRESS_KEY, SAVED_PAYLOAD
 
 # Field of the request → the column that shows it, and the key in bootstrap values without their prefix.
 FIELDS: Mapping[str, tuple[str, str]] = {
@@ -134,16 +134,12 @@ def _note(row: Subcloud, status_before: str | None) -> None:
     deploy_values.write(row, {**others, **noted} or None)
 
 
-def _stored(row: Subcloud) -> dict[str, Any]:
-    return (rehome_data.read(row) or deploy_values.read(row) or {}).get(SAVED_PAYLOAD) or {}
-
-
 def _prefix(row: Subcloud) -> str:
-    return "admin" if subcloud_networks.uses_admin_network(_stored(row)) else "management"
+    return "admin" if subcloud_networks.uses_admin_network(stored_payload(row)) else "management"
 
 
 def _bootstrap_values(row: Subcloud, network: Mapping[str, str]) -> dict[str, Any]:
-    return {**_stored(row), **_values_of(_prefix(row), network)}
+    return {**stored_payload(row), **_values_of(_prefix(row), network)}
 
 
 def _values_of(prefix: str, network: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -23,8 +22,8 @@ from dcapi.models.states import (
 from dcapi.parts import Parts
 from dcapi.services import deployment, subcloud_management, subcloud_networks
 from dcapi.services.subcloud_requests import NewSubcloud, Redeployment, Values
-from dcapi.services.subcloud_values import BMC_PASSWORD, SAVED_PAYLOAD, same, saved_payload, with_secrets
-from dcapi.sync.member import ADDRESS_KEY
+from dcapi.services.subcloud_values import BMC_PASSWORD, same, saved_payload, stored_payload, with_secrets
+from dcapi.sync.member import ADDRESS_KEY, SAVED_PAYLOAD
 
 UNDER_WAY = DEPLOYING_STATES | {Deploy.RECONFIGURING_NETWORK}
 
@@ -61,7 +60,7 @@ def _check(row: Subcloud) -> None:
 
 def _completed(row: Subcloud, wanted: Redeployment) -> NewSubcloud:
     """What is deployed: the values of the request, and those stored where it gives none."""
-    stored = _stored_payload(row)
+    stored = stored_payload(row)
     install = _install_values(row, wanted)
     given = with_secrets("bootstrap_values", wanted.bootstrap_values, stored)
     values = given or {key: value for key, value in stored.items() if key != ADDRESS_KEY}
@@ -85,11 +84,6 @@ def _completed(row: Subcloud, wanted: Redeployment) -> NewSubcloud:
         sysadmin_password=wanted.sysadmin_password,
         release=wanted.release,
     )
-
-
-def _stored_payload(row: Subcloud) -> Values:
-    stored: dict[str, Any] = rehome_data.read(row) or deploy_values.read(row) or {}
-    return stored.get(SAVED_PAYLOAD) or {}
 
 
 def _install_values(row: Subcloud, wanted: Redeployment) -> Values | None:

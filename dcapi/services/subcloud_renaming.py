@@ -10,7 +10,7 @@ from dcapi.models import Subcloud
 from dcapi.models.secret_values import deploy_values, rehome_data
 from dcapi.models.states import Deploy, Management
 from dcapi.services.saving import flush
-from dcapi.services.subcloud_values import SAVED_PAYLOAD
+from dcapi.sync.member import SAVED_PAYLOAD
 
 
 def rename(session: Session, row: Subcloud, name: str) -> None:

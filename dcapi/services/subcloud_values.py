@@ -17,13 +17,12 @@ from dcapi.models.secret_values import (
     unmasked,
 )
 from dcapi.services.subcloud_requests import NewSubcloud, SubcloudChange, Values
-from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.member import ADDRESS_KEY, SAVED_PAYLOAD
 from dcapi.sync.spelling import canonical
 
 # Passwords of a running system: they never travel, so they are not kept either.
 NEVER_STORED = frozenset({"sysadmin_password", "ansible_ssh_pass", "ansible_become_pass"})
 
-SAVED_PAYLOAD = "saved_payload"
 BMC_PASSWORD = "bmc_password"  # noqa: S105 (a name, no password)
 
 MASKED = "is masked, and no value is stored that the mask could stand for: the value itself is needed"
@@ -38,6 +37,12 @@ def saved_payload(values: Mapping[str, Any], name: str, address: str | None) -> 
     kept = {key: value for key, value in values.items() if key not in NEVER_STORED and key != ADDRESS_KEY}
     payload = {**kept, "name": name}
     return payload if address is None else {**payload, ADDRESS_KEY: address}
+
+
+def stored_payload(row: Subcloud) -> Values:
+    """What a subcloud can be deployed with: its rehome data, or what it was deployed with; maybe empty."""
+    stored: Values = rehome_data.read(row) or deploy_values.read(row) or {}
+    return stored.get(SAVED_PAYLOAD) or {}
 
 
 def write_new(row: Subcloud, new: NewSubcloud) -> None:

@@ -14,7 +14,7 @@ from dcapi.models import Operation, SiteRecord, Subcloud
 from dcapi.models.locks import locked
 from dcapi.models.types import SecretUnreadable, decrypted_json
 from dcapi.services.network_reconfiguration import WORK
-from dcapi.services.subcloud_values import SAVED_PAYLOAD
+from dcapi.sync.member import SAVED_PAYLOAD
 
 SUBNET_KEYS = ("management_subnet", "admin_subnet")
 

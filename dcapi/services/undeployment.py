@@ -19,11 +19,11 @@ from dcapi.jobs.hold import Hold
 from dcapi.models import Operation, Subcloud, operations
 from dcapi.models.engine import read_only
 from dcapi.models.operations import Payload
-from dcapi.models.secret_values import data_install, deploy_values, rehome_data
+from dcapi.models.secret_values import data_install
 from dcapi.models.states import COPY_STATES, REHOMING_STATES, Deploy
 from dcapi.parts import Parts
 from dcapi.services.steps import make_step
-from dcapi.services.subcloud_values import SAVED_PAYLOAD
+from dcapi.services.subcloud_values import stored_payload
 from dcapi.sync import reconcile
 from dcapi.sync.member import ADDRESS_KEY
 
@@ -50,8 +50,7 @@ def leave(session: Session, parts: Parts, row: Subcloud) -> bool:
 
 def _target_values(row: Subcloud) -> Payload:
     """What the deployer is told of a subcloud that is gone; passwords of running systems are never stored."""
-    stored = rehome_data.read(row) or deploy_values.read(row) or {}
-    values = dict(stored.get(SAVED_PAYLOAD) or {})
+    values = dict(stored_payload(row))
     return {
         "name": row.name,
         "region_name": row.region_name,

@@ -19,7 +19,7 @@ from dcapi.models.secret_values import (
     unmasked,
 )
 from dcapi.sync.copy import RemoteSubcloud, same_value
-from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY
+from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY, SAVED_PAYLOAD, saved_payload_of
 
 TEXTS = ("description", "location", "release")
 # All that travels, by the names that an operator knows.
@@ -68,7 +68,7 @@ def values_here(row: Subcloud) -> Values:
         description=row.description or "",
         location=row.location or "",
         release=row.software_version,
-        saved_payload=(rehome_data.read(row) or {}).get("saved_payload") or {},
+        saved_payload=saved_payload_of(row),
         install_values=data_install.read(row),
     )
 
@@ -77,7 +77,7 @@ def write_values(row: Subcloud, values: Values) -> None:
     """Put values into a row, each only where it differs."""
     before = values_here(row)
     if values.saved_payload != before.saved_payload:
-        rehome_data.write(row, {**(rehome_data.read(row) or {}), "saved_payload": values.saved_payload})
+        rehome_data.write(row, {**(rehome_data.read(row) or {}), SAVED_PAYLOAD: values.saved_payload})
     if values.install_values != before.install_values:
         data_install.write(row, values.install_values)
     for column, name in (("description", "description"), ("location", "location")):

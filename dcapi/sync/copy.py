@@ -9,7 +9,7 @@ from typing import Any
 from dcapi.models.secret_values import is_secret
 from dcapi.models.states import Management
 from dcapi.sync.digest import is_hidden
-from dcapi.sync.member import ADDRESS_KEY, Member
+from dcapi.sync.member import ADDRESS_KEY, SAVED_PAYLOAD, Member
 from dcapi.sync.spelling import canonical, spellings
 
 
@@ -35,7 +35,7 @@ class RemoteSubcloud:
 def remote_subcloud(answer: dict[str, Any]) -> RemoteSubcloud:
     """Read the wire's form of a subcloud; what cannot be read counts as not there, so it is sent again."""
     rehome, install = _value(answer.get("rehome_data")), _value(answer.get("data_install"))
-    saved = rehome.get("saved_payload") if isinstance(rehome, dict) else rehome
+    saved = rehome.get(SAVED_PAYLOAD) if isinstance(rehome, dict) else rehome
     values = {"saved_payload": saved, "install_values": install}
     return RemoteSubcloud(
         name=str(answer["name"]),

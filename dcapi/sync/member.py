@@ -10,6 +10,8 @@ from dcapi.models.secret_values import data_install, rehome_data
 from dcapi.peers.payload import SubcloudPayload
 from dcapi.sync import digest
 
+# Under this key the rehome data, and what is stored of a deployment, hold bootstrap values and address.
+SAVED_PAYLOAD = "saved_payload"
 GATEWAY_KEY = "systemcontroller_gateway_address"
 ADDRESS_KEY = "bootstrap-address"
 TEXTS = ("name", "region_name", "description", "location", "release")
@@ -40,20 +42,21 @@ def member_of(subcloud: Subcloud, gateway_address: str) -> Member:
         location=subcloud.location or "",
         release=subcloud.software_version,
         bootstrap_values=_bootstrap_values(subcloud, gateway_address),
-        bootstrap_address=_saved_payload(subcloud).get(ADDRESS_KEY),
+        bootstrap_address=saved_payload_of(subcloud).get(ADDRESS_KEY),
         install_values=data_install.read(subcloud),
     )
     return Member(payload, digest_of(payload))
 
 
-def _saved_payload(subcloud: Subcloud) -> dict[str, Any]:
-    saved: dict[str, Any] = (rehome_data.read(subcloud) or {}).get("saved_payload") or {}
+def saved_payload_of(subcloud: Subcloud) -> dict[str, Any]:
+    """The values and the address in the rehome data; empty when there are none. Raises SecretUnreadable."""
+    saved: dict[str, Any] = (rehome_data.read(subcloud) or {}).get(SAVED_PAYLOAD) or {}
     return saved
 
 
 def _bootstrap_values(subcloud: Subcloud, gateway_address: str) -> dict[str, Any]:
     """The saved values, with the gateway that this peer's subclouds go through."""
-    values = {key: value for key, value in _saved_payload(subcloud).items() if key != ADDRESS_KEY}
+    values = {key: value for key, value in saved_payload_of(subcloud).items() if key != ADDRESS_KEY}
     return values | {GATEWAY_KEY: gateway_address}
 
 
@@ -63,7 +66,7 @@ def digest_of(payload: SubcloudPayload) -> str:
     return digest.written(
         {
             **{name: digest.hash_of(getattr(payload, name)) for name in TEXTS},
-            "saved_payload": digest.outline(saved),
+            SAVED_PAYLOAD: digest.outline(saved),
             "install_values": digest.outline(payload.install_values or {}),
         }
     )

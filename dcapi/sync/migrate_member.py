@@ -10,7 +10,6 @@ import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,14 +19,14 @@ from dcapi.jobs.hold import Hold, LeaseLost, take_hold
 from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.models.engine import read_only
 from dcapi.models.locks import locked
-from dcapi.models.secret_values import data_install, rehome_data
+from dcapi.models.secret_values import data_install
 from dcapi.models.states import Availability, Deploy, Management, PeerAvailability, RehomeStep
 from dcapi.models.types import SecretUnreadable
 from dcapi.parts import Parts
 from dcapi.peers.address import PeerAddress
 from dcapi.sync import migrate_cede, migrate_rows, migrate_steps
 from dcapi.sync.endpoints import take_endpoint_statuses
-from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.member import ADDRESS_KEY, saved_payload_of
 from dcapi.sync.migrate_rows import Needs
 from dcapi.sync.migrate_steps import Move
 from dcapi.sync.snapshot import address_of
@@ -173,7 +172,7 @@ def _others(session: Session, group_id: int, needs: Needs) -> tuple[tuple[PeerAd
 def _target(row: Subcloud, needs: Needs) -> Target | None:
     """What the deployer takes: the values that the other site kept here, with their secrets."""
     try:
-        saved: dict[str, Any] = dict((rehome_data.read(row) or {}).get("saved_payload") or {})
+        saved = dict(saved_payload_of(row))
         install = data_install.read(row)
     except SecretUnreadable:
         return None
