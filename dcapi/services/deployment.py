@@ -26,6 +26,7 @@ from dcapi.parts import Parts
 from dcapi.services.steps import make_step
 from dcapi.services.subcloud_requests import NewSubcloud
 from dcapi.sync import reconcile
+from dcapi.sync.migrate_member import subcloud_lease
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def forget(session: Session, subcloud_id: int) -> None:
 
 def hint(parts: Parts, subcloud_id: int, delay: float = 0.0) -> None:
     """Let the next step of a deployment be done in ``delay`` seconds; after the commit."""
-    parts.jobs.submit(JOB, _key(subcloud_id), delay=delay, subcloud_id=subcloud_id)
+    parts.jobs.submit(JOB, subcloud_lease(subcloud_id), delay=delay, subcloud_id=subcloud_id)
 
 
 def due(session: Session, now: float) -> list[int]:
@@ -141,12 +142,7 @@ def due(session: Session, now: float) -> list[int]:
 def deployments_due(session: Session) -> Iterable[reconcile.Due]:
     """The same as jobs for the reconciler."""
     for subcloud_id in due(session, time.time()):
-        yield reconcile.Due(JOB, _key(subcloud_id), {"subcloud_id": subcloud_id})
-
-
-def _key(subcloud_id: int) -> str:
-    """Names both the job's key and the lease."""
-    return f"subcloud:{subcloud_id}"
+        yield reconcile.Due(JOB, subcloud_lease(subcloud_id), {"subcloud_id": subcloud_id})
 
 
 def step(parts: Parts, subcloud_id: int) -> None:
@@ -156,7 +152,7 @@ def step(parts: Parts, subcloud_id: int) -> None:
     """
     make_step(
         parts,
-        _key(subcloud_id),
+        subcloud_lease(subcloud_id),
         advance=lambda hold: _advance(parts, hold, subcloud_id),
         hint=lambda delay: hint(parts, subcloud_id, delay),
     )

@@ -26,6 +26,7 @@ from dcapi.services.steps import make_step
 from dcapi.services.subcloud_values import stored_payload
 from dcapi.sync import reconcile
 from dcapi.sync.member import ADDRESS_KEY
+from dcapi.sync.migrate_member import subcloud_lease
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +79,10 @@ def _key(subcloud_id: int) -> str:
 
 def step(parts: Parts, subcloud_id: int) -> None:
     """The job: make one step and ask for the next one; nothing when somebody else is at this subcloud."""
-    # The lease of its deployment: a step of that may still be under way.
+    # A step of its deployment may still be under way.
     make_step(
         parts,
-        f"subcloud:{subcloud_id}",
+        subcloud_lease(subcloud_id),
         advance=lambda hold: _advance(parts, hold, subcloud_id),
         hint=lambda delay: hint(parts, subcloud_id, delay),
     )

@@ -19,7 +19,7 @@ from dcapi.models import Subcloud, SubcloudPeerGroup
 from dcapi.models.states import RehomeStep
 from dcapi.parts import Parts
 from dcapi.sync import changes, migrate_claim, migrate_rows
-from dcapi.sync.migrate_member import GROUP_JOB, MEMBER_JOB, hint_group, hint_member, member_key
+from dcapi.sync.migrate_member import GROUP_JOB, MEMBER_JOB, hint_group, hint_member, subcloud_lease
 from dcapi.sync.reconcile import Due
 
 logger = logging.getLogger(__name__)
@@ -85,4 +85,4 @@ def migrations_due(session: Session) -> Iterable[Due]:
     )
     query = select(Subcloud.id).where(Subcloud.rehome_step != RehomeStep.WAITING, is_due)
     for subcloud_id in session.scalars(query.order_by(Subcloud.id).limit(DUE_LIMIT)):
-        yield Due(MEMBER_JOB, member_key(subcloud_id), {"subcloud_id": subcloud_id})
+        yield Due(MEMBER_JOB, subcloud_lease(subcloud_id), {"subcloud_id": subcloud_id})

@@ -59,13 +59,13 @@ class Seen:
         return max(self.due_at - time.time(), 0.0)
 
 
-def member_key(subcloud_id: int) -> str:
-    """Names both the job's key and the lease: the same as for a deployment, which must not run beside."""
+def subcloud_lease(subcloud_id: int) -> str:
+    """The lease of a subcloud, and its jobs' key: it is deployed, taken over or torn down one at a time."""
     return f"subcloud:{subcloud_id}"
 
 
 def hint_member(parts: Parts, subcloud_id: int, delay: float = 0.0) -> None:
-    parts.jobs.submit(MEMBER_JOB, member_key(subcloud_id), delay=delay, subcloud_id=subcloud_id)
+    parts.jobs.submit(MEMBER_JOB, subcloud_lease(subcloud_id), delay=delay, subcloud_id=subcloud_id)
 
 
 def hint_group(parts: Parts, group_id: int, delay: float = 0.0) -> None:
@@ -75,7 +75,9 @@ def hint_group(parts: Parts, group_id: int, delay: float = 0.0) -> None:
 
 def take_over(parts: Parts, subcloud_id: int) -> None:
     """The job: take one member as far as it goes now. Nothing when somebody else is at it."""
-    hold = take_hold(parts.unit_of_work, member_key(subcloud_id), parts.owner, parts.settings.LEASE_SECONDS)
+    hold = take_hold(
+        parts.unit_of_work, subcloud_lease(subcloud_id), parts.owner, parts.settings.LEASE_SECONDS
+    )
     if hold is None:
         return
     following = None
