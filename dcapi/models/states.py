@@ -130,6 +130,9 @@ DEPLOYING_STATES = frozenset(
 # A site is taking the subcloud over: nobody else changes it meanwhile.
 REHOMING_STATES = frozenset({Deploy.PRE_REHOME, Deploy.REHOMING})
 
+# A deployment, or a change of the network, that must end before the deployer gets anything else to do.
+BUSY_STATES = DEPLOYING_STATES | {Deploy.RECONFIGURING_NETWORK}
+
 # From these a migration takes a subcloud over.
 MIGRATABLE_STATES = frozenset({Deploy.SECONDARY, Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED})
 

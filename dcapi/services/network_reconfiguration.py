@@ -12,7 +12,7 @@ from dcapi.deploy.port import Phase
 from dcapi.errors import BadRequest, Unprocessable
 from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.models.secret_values import deploy_values, rehome_data
-from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, Deploy, Management
+from dcapi.models.states import BUSY_STATES, NO_ERRORS, Deploy, Management
 from dcapi.parts import Parts
 from dcapi.services import subcloud_management, subcloud_networks
 from dcapi.services.phase_work import Payload, PhaseWork
@@ -37,9 +37,6 @@ BESIDE = frozenset({"description", "location"})
 
 # Beside the saved payload: what a subcloud was before its first try, for as long as none has ended well.
 STATUS_BEFORE = "status_before"
-
-BUSY_STATES = DEPLOYING_STATES | {Deploy.RECONFIGURING_NETWORK}
-SECONDARY = "Cannot perform on secondary state subcloud"
 
 
 def begin(
@@ -88,7 +85,7 @@ def _write_beside(session: Session, row: Subcloud, change: SubcloudChange) -> li
 def _checked(row: Subcloud, change: SubcloudChange) -> dict[str, str]:
     network = dict(change.network or {})
     if row.deploy_status in (Deploy.SECONDARY, Deploy.SECONDARY_FAILED):
-        raise BadRequest(SECONDARY)
+        raise BadRequest(subcloud_management.IS_SECONDARY)
     if change.management_state is not None:
         raise Unprocessable("Management state and network reconfiguration must be updated separately")
     others = sorted(change.given() - OWN_FIELDS - BESIDE)

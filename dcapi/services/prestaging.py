@@ -15,6 +15,7 @@ from dcapi.parts import Parts
 from dcapi.services.phase_work import Payload, PhaseWork
 from dcapi.services.subcloud_answers import Answer, subcloud_answer
 from dcapi.services.subcloud_lookup import Reference, find
+from dcapi.services.subcloud_management import IS_SECONDARY
 from dcapi.services.subcloud_requests import Prestaging
 from dcapi.sync.members import Caller
 
@@ -55,7 +56,7 @@ def begin(session: Session, parts: Parts, reference: Reference, wanted: Prestagi
 
 def _check(row: Subcloud, *, force: bool) -> None:
     if row.deploy_status in COPY_STATES:
-        raise BadRequest("Cannot perform on secondary state subcloud")
+        raise BadRequest(IS_SECONDARY)
     if row.prestage_status == PRESTAGING:
         raise Conflict(f"Subcloud {row.name} is being prestaged: wait until that has come to its end")
     ready = row.management_state == Management.MANAGED and row.availability_status == Availability.ONLINE

@@ -12,8 +12,8 @@ from dcapi.models import Subcloud
 from dcapi.models.network_values import CONTROLLER_GATEWAY, address_of
 from dcapi.models.secret_values import data_install, deploy_config, deploy_values, rehome_data, take_out
 from dcapi.models.states import (
+    BUSY_STATES,
     COPY_STATES,
-    DEPLOYING_STATES,
     NO_ERRORS,
     Availability,
     Deploy,
@@ -24,8 +24,6 @@ from dcapi.services import deployment, subcloud_management, subcloud_networks
 from dcapi.services.subcloud_requests import NewSubcloud, Redeployment, Values
 from dcapi.services.subcloud_values import BMC_PASSWORD, same, saved_payload, stored_payload, with_secrets
 from dcapi.sync.member import ADDRESS_KEY, SAVED_PAYLOAD
-
-UNDER_WAY = DEPLOYING_STATES | {Deploy.RECONFIGURING_NETWORK}
 
 
 def redeploy(
@@ -50,11 +48,11 @@ def redeploy(
 
 def _check(row: Subcloud) -> None:
     if row.deploy_status in COPY_STATES:
-        raise BadRequest("Cannot perform on secondary state subcloud")
+        raise BadRequest(subcloud_management.IS_SECONDARY)
     if row.management_state == Management.MANAGED or row.availability_status == Availability.ONLINE:
         raise BadRequest("Cannot re-deploy an online and/or managed subcloud")
     subcloud_management.check_is_ours(row)
-    if row.deploy_status in UNDER_WAY:
+    if row.deploy_status in BUSY_STATES:
         raise Conflict(f"Subcloud {row.name} is {row.deploy_status}: wait until that has ended")
 
 

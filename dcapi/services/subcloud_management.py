@@ -14,6 +14,9 @@ from dcapi.sync.endpoints import target_of as target_of  # what a deletion is to
 
 DEPLOYED_STATES = frozenset({Deploy.COMPLETE, Deploy.REHOME_PENDING})
 
+# Why the deployer does nothing with a copy of another site's subcloud.
+IS_SECONDARY = "Cannot perform on secondary state subcloud"
+
 
 def set_management_state(session: Session, parts: Parts, row: Subcloud, wanted: str, *, force: bool) -> None:
     """Manage or unmanage a locked subcloud; raises Unprocessable that says what is missing."""
