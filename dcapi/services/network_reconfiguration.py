@@ -46,6 +46,22 @@ def begin(
 
     Raises BadRequest, Unprocessable and Conflict. Source: "Network reconfiguration" in the wire contract.
     """
+    _start(session, parts, row, change, taken)
+    concerned = _write_beside(session, row, change)
+    message = changes.info_message(concerned)
+    ids = [association.id for association in concerned]
+    session.flush()
+    answer = subcloud_answer(row)
+    session.commit()
+    WORK.hint(parts, answer["id"])
+    changes.hint(parts, ids, delay=changes.TELL_DELAY)
+    return answer if message is None else {**answer, "info_message": message}
+
+
+def _start(
+    session: Session, parts: Parts, row: Subcloud, change: SubcloudChange, taken: Iterable[str]
+) -> None:
+    """Let the work on a locked row begin when the caller commits."""
     network = _checked(row, change)
     values = _bootstrap_values(row, network)
     subcloud_networks.check_pool(values, _prefix(row), taken)
@@ -62,15 +78,6 @@ def begin(
     _note(row, status_before)
     row.deploy_status = Deploy.RECONFIGURING_NETWORK
     row.error_description = NO_ERRORS
-    concerned = _write_beside(session, row, change)
-    message = changes.info_message(concerned)
-    ids = [association.id for association in concerned]
-    session.flush()
-    answer = subcloud_answer(row)
-    session.commit()
-    WORK.hint(parts, answer["id"])
-    changes.hint(parts, ids, delay=changes.TELL_DELAY)
-    return answer if message is None else {**answer, "info_message": message}
 
 
 def _write_beside(session: Session, row: Subcloud, change: SubcloudChange) -> list[PeerGroupAssociation]:

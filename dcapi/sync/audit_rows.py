@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
@@ -20,6 +21,8 @@ from dcapi.sync.copy import RemoteSubcloud
 from dcapi.sync.ledger import read_ledger
 from dcapi.sync.member import member_of
 from dcapi.sync.plan import Pushed
+
+SubcloudOrGroup = TypeVar("SubcloudOrGroup", Subcloud, SubcloudPeerGroup)
 
 
 class Outdated(Exception):
@@ -55,22 +58,15 @@ def lock(
     """
     regions = [copy.region_name for copy in copies]
     concerned = or_(Subcloud.peer_group_id == beginning.group_id, Subcloud.region_name.in_(regions))
-    query = locked(select(Subcloud).where(concerned).order_by(Subcloud.id))
-    rows = list(session.scalars(query.execution_options(populate_existing=True)))
+    rows = _lock_in_order(session, Subcloud, concerned)
     group_ids = {beginning.group_id, *(row.peer_group_id for row in rows if row.peer_group_id is not None)}
-    groups = locked(
-        select(SubcloudPeerGroup)
-        .where(SubcloudPeerGroup.id.in_(group_ids))
-        .order_by(SubcloudPeerGroup.id)
-        .execution_options(populate_existing=True)
-    )
-    found = {group.id: group for group in session.scalars(groups)}
+    groups = _lock_in_order(session, SubcloudPeerGroup, SubcloudPeerGroup.id.in_(group_ids))
     associations = lock_associations(session, PeerGroupAssociation.peer_group_id.in_(group_ids))
     of_group = [one for one in associations if one.peer_group_id == beginning.group_id]
     association = next((one for one in of_group if one.id == beginning.association_id), None)
     if association is None or association.deleting:
         return None
-    group = found[beginning.group_id]
+    group = next(one for one in groups if one.id == beginning.group_id)
     # Nobody joins or leaves a group that is locked; who did before was not locked here.
     now = set(session.scalars(select(Subcloud.id).where(concerned)))
     if now != {row.id for row in rows} or version_of(group) != beginning.version:
@@ -78,6 +74,14 @@ def lock(
     ledger = read_ledger(session, association.id) if association.is_primary else {}
     members = [_member_here(row, association, ledger) for row in rows]
     return Here(parts, session, association, of_group, group, {row.id: row for row in rows}, members, ledger)
+
+
+def _lock_in_order(
+    session: Session, table: type[SubcloudOrGroup], which: ColumnElement[bool]
+) -> list[SubcloudOrGroup]:
+    """The rows as they are now, locked in the order of their ids."""
+    query = locked(select(table).where(which).order_by(table.id))
+    return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
 def _member_here(row: Subcloud, association: PeerGroupAssociation, ledger: dict[str, Pushed]) -> MemberHere:
