@@ -26,6 +26,8 @@ from dcapi.settings import Settings, from_environment
 # What a worker may need, in seconds, besides draining its jobs: the requests that are under way.
 REQUESTS_END_SECONDS = 10
 
+PORTS = range(1, 65536)
+
 
 def _settings() -> Settings:
     try:
@@ -38,10 +40,13 @@ def _settings() -> Settings:
 
 
 def _check_address(bind: str) -> None:
+    """The port has to be there: gunicorn would take one of its own, which the catalogue does not name."""
     try:
-        parse_address(bind)
+        address = parse_address(bind, default_port="")
     except (RuntimeError, ValueError) as error:
         raise SettingsError(f"DCAPI_BIND={bind!r} is no address to listen on: {error}") from error
+    if isinstance(address, tuple) and address[1] not in PORTS:
+        raise SettingsError(f"DCAPI_BIND={bind!r} is no address to listen on: no port has this number")
 
 
 def _check_certificate(found: Settings) -> None:

@@ -81,6 +81,8 @@ def test_four_workers_serve_one_site(make_site: MakeSite) -> None:
         ({"SQLALCHEMY_DATABASE_URI": "sqlite:////no/such/folder/x"}, "unable to open database"),
         ({"INSTANCE_PATH": "/dev/null/instance"}, "/dev/null/instance"),
         ({"BIND": "nowhere:here"}, "DCAPI_BIND"),
+        ({"BIND": "127.0.0.1"}, "DCAPI_BIND"),
+        ({"BIND": "127.0.0.1:99999"}, "DCAPI_BIND"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
