@@ -47,13 +47,14 @@ from dcapi.sync.changes import association_changed, group_changed
 from dcapi.sync.endpoints import forget_endpoint_statuses, take_endpoint_statuses, target_of
 from dcapi.sync.ledger import write_ledger
 from dcapi.sync.member import member_of
+from dcapi.sync.migrate_rows import KIND as MIGRATION
 from dcapi.sync.plan import Pushed, make_plan
 from dcapi.sync.status import Event
 
 logger = logging.getLogger(__name__)
 
 # Operations whose subject is a group and not a subcloud.
-GROUP_OPERATIONS = (ATTRIBUTE_CHANGE, "migrate")
+GROUP_OPERATIONS = (ATTRIBUTE_CHANGE, MIGRATION)
 LONGEST_NAME = 255
 
 

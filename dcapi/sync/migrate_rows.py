@@ -263,8 +263,7 @@ def take_claim(session: Session, group_id: int, wanted: str | None) -> list[int]
     """Another site says how far its migration of a group is; returns the associations to be read for it.
 
     While this site migrates the group itself, the lower priority number goes on: a secondary group gives way
-    as long as it let no member begin. Raises Conflict when it does not. Source: "Two sites asked at
-    once" of the sync model.
+    as long as it let no member begin. Raises Conflict when it does not.
     """
     waiting = _lock_waiting(session, group_id)
     group = lock_group(session, group_id)
