@@ -1,4 +1,4 @@
-"""Whether a failed request is tried again: a decision, apart from the doing."""
+"""Whether a failed request is tried again, and with which login: decisions, apart from the doing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dcapi.peers.errors import PeerError, PeerUnavailable
 # Seconds before the second try.
 PAUSE = 0.1
 TRIES = 2
+
+# After these the next request needs another login: its token ran out, or nobody is where the catalogue that
+# came with it leads (0: no answer, or no such service), and the service may have moved.
+OUT_OF_DATE = frozenset({0, 401, 502, 504})
 
 
 def pause_before_retry(error: PeerError, attempt: int, method: str) -> float | None:
@@ -19,3 +23,9 @@ def pause_before_retry(error: PeerError, attempt: int, method: str) -> float | N
     if method != "GET" or attempt >= TRIES or not isinstance(error, PeerUnavailable):
         return None
     return PAUSE if error.dropped else None
+
+
+def ends_login(error: PeerError) -> bool:
+    """Whether a failure says that the token or the catalogue of a login may be out of date."""
+    dropped = isinstance(error, PeerUnavailable) and error.dropped
+    return error.status in OUT_OF_DATE and not dropped

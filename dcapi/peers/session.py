@@ -15,9 +15,10 @@ from keystoneauth1 import session as keystone
 from dcapi.peers.adapter import Outgoing, PeerAdapter, going_out
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.catalogue import Service
-from dcapi.peers.errors import PeerRefused
+from dcapi.peers.errors import PeerError
 from dcapi.peers.exchange import Limits
 from dcapi.peers.login import Login, LoginKeeper
+from dcapi.peers.retry import ends_login
 from dcapi.peers.translate import Call, check_success
 from dcapi.peers.trust import Trust
 from dcapi.settings import Settings
@@ -65,11 +66,12 @@ class PeerSession:
         login = self._logins.current(before_request)
         try:
             return self._send(request, login, before_request)
-        except PeerRefused as refusal:
-            if refusal.status != 401:
+        except PeerError as failure:
+            if ends_login(failure):
+                self._logins.forget(login)
+            if failure.status != 401:
                 raise
         # The token ran out, or the peer was made anew: once more with another one.
-        self._logins.forget(login)
         return self._send(request, self._logins.current(before_request), before_request)
 
     def forget_login(self) -> None:

@@ -196,6 +196,29 @@ def test_a_forgotten_login_is_made_anew_with_its_catalogue(server: PeerServer, c
     assert server.asked() == [LOGIN, GROUPS, LOGIN, "GET /other/v1.0/subcloud-peer-groups"]
 
 
+def test_a_service_that_moved_while_it_was_away_is_found(server: PeerServer, client: PeerClient) -> None:
+    """The token is good for longer than the place that came with it, and no 401 ever says so."""
+    server.answers[GROUPS] = NO_GROUPS
+    client.groups()
+    server.answers[GROUPS] = cut()
+    server.answers["GET /other/v1.0/subcloud-peer-groups"] = NO_GROUPS
+    server.catalogue = catalogue(server.url, "/other")
+    with pytest.raises(PeerUnavailable):
+        client.groups()
+    assert client.groups() == []
+
+
+def test_a_service_that_was_in_no_catalogue_is_found_once_it_is(
+    server: PeerServer, client: PeerClient
+) -> None:
+    server.answers[GROUPS] = NO_GROUPS
+    whole, server.catalogue = server.catalogue, []
+    with pytest.raises(PeerRefused, match="dcmanager"):
+        client.groups()
+    server.catalogue = whole
+    assert client.groups() == []
+
+
 @pytest.mark.parametrize("manager", ["", "/", "/v1.0", "/v1.0/", "/v1"])
 @pytest.mark.parametrize("platform", ["", "/v1", "/v1/"])
 def test_endpoints_may_end_in_a_version_or_not(
