@@ -21,12 +21,14 @@ from gunicorn.util import parse_address
 
 import dcapi
 from dcapi.errors import SettingsError
-from dcapi.settings import Settings, from_environment
+from dcapi.settings import Settings, from_environment, own_url
 
 # What a worker may need, in seconds, besides draining its jobs: the requests that are under way.
 REQUESTS_END_SECONDS = 10
 
 PORTS = range(1, 65536)
+# With these a site listens, and nobody reaches it by them from elsewhere.
+NOT_REACHED = ("0.0.0.0:", "[::]:", ":", "unix:", "fd:")
 
 
 def _settings() -> Settings:
@@ -123,8 +125,13 @@ class Draining:
         dcapi.stop(self._worker.wsgi)
 
 
-def on_starting(_server: Any) -> None:
+def on_starting(server: Any) -> None:
     """Make what a site has only once (folder, keys, tables, first user) before any worker looks for it."""
+    if not settings.PUBLIC_URL and settings.BIND.startswith(NOT_REACHED):
+        told = own_url(settings)
+        server.log.warning(
+            "DCAPI_PUBLIC_URL is not set: peers are told %s, and will not find this site", told
+        )
     try:
         dcapi.prepare(settings)
     except (SettingsError, OSError) as error:

@@ -96,6 +96,13 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
     assert named in lines[0]
 
 
+def test_a_site_that_no_peer_will_find_says_so(make_site: MakeSite) -> None:
+    site = make_site({"PUBLIC_URL": ""})
+    site.settings["BIND"] = f"0.0.0.0:{site.port.number}"
+    site.start()
+    assert f"peers are told http://0.0.0.0:{site.port.number}" in site.log_file.read_text()
+
+
 @pytest.mark.parametrize("name", ["dcapi.sqlite3", "identity.yaml"])
 def test_a_worker_that_cannot_start_tries_again_and_does_not_end_the_site(
     make_site: MakeSite, name: str
