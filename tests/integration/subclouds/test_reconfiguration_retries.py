@@ -11,7 +11,7 @@ from dcapi.deploy.port import Phase
 from dcapi.models import Operation, Subcloud
 from dcapi.models.secret_values import deploy_values
 from tests.integration.subclouds.fleet import Fleet, done
-from tests.integration.subclouds.test_verbs import NETWORK, WITH_ACCESS, failing, patch
+from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, failing, patch
 from tests.subcloud_forms import new_form
 
 FAILED = "network-reconfiguration-failed"

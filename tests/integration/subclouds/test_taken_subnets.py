@@ -9,7 +9,7 @@ import pytest
 
 from dcapi.deploy.port import Phase
 from tests.integration.subclouds.fleet import Fleet, done, refused
-from tests.integration.subclouds.test_verbs import NETWORK, WITH_ACCESS, failing
+from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, failing
 from tests.subcloud_forms import PASSWORD, bootstrap_values, form, install_values, new_form
 
 OVERLAP = "management_subnet invalid: Subnet overlaps with another configured subnet"
