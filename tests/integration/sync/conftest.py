@@ -89,3 +89,20 @@ def site(
 ) -> Iterator[Site]:
     with leading_site(prepared_instance, tmp_path, monkeypatch, SQLALCHEMY_DATABASE_URI=database_uri) as made:
         yield made
+
+
+def in_sync(site: Site, *names: str) -> None:
+    """Members that reached the peer, and a quiet association; the calls that it took are forgotten."""
+    for name in names or ("edge-1", "edge-2"):
+        site.add_member(name)
+    site.associate()
+    site.run_jobs()
+    assert site.standing() == ("in-sync", "in-sync")
+    site.peer.calls.clear()
+
+
+@pytest.fixture
+def quiet(site: Site) -> Site:
+    """A site in sync with its peer, with one member."""
+    in_sync(site, "edge-1")
+    return site

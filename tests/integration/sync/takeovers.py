@@ -8,6 +8,7 @@ from typing import Any
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.peers.errors import PeerUnavailable
 from tests.integration.sync.conftest import Site
+from tests.integration.sync.conftest import in_sync as in_sync  # the beginning of a takeover, too
 
 GROUP = "trains"
 GONE = PeerUnavailable("no answer")
@@ -18,16 +19,6 @@ FAILED = ("unmanaged", "rehome-failed")
 AT_HOME = ("managed", "complete")
 # A member there.
 LIVING = {"deploy-status": "complete", "management-state": "managed", "availability-status": "online"}
-
-
-def in_sync(site: Site, *names: str) -> None:
-    """Members that reached the peer, and a quiet association; the calls that it took are forgotten."""
-    for name in names or ("edge-1", "edge-2"):
-        site.add_member(name)
-    site.associate()
-    site.run_jobs()
-    assert site.standing() == ("in-sync", "in-sync")
-    site.peer.calls.clear()
 
 
 def take_over(

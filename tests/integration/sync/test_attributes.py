@@ -29,16 +29,6 @@ CHANGES = [
 ]
 
 
-@pytest.fixture
-def quiet(site: Site) -> Site:
-    site.add_member("edge-1")
-    site.associate()
-    site.run_jobs()
-    assert site.standing() == ("in-sync", "in-sync")
-    site.peer.calls.clear()
-    return site
-
-
 def patch(site: Site, body: dict[str, Any]) -> Any:
     return site.operator.patch("/subcloud-peer-groups/1", json=body)
 

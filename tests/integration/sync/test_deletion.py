@@ -10,7 +10,7 @@ from dcapi.models import Subcloud, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync.attendance import hold_association
 from dcapi.sync.reconcile import Reconciler, associations_undone
-from tests.integration.sync.conftest import Site
+from tests.integration.sync.conftest import Site, in_sync
 
 OTHER = "99999999-2222-4333-8444-555555555555"
 GONE = PeerUnavailable("connection refused")
@@ -19,12 +19,7 @@ LOST = PeerUnavailable("the answer was lost", maybe_sent=True)
 
 @pytest.fixture
 def quiet(site: Site) -> Site:
-    site.add_member("edge-1")
-    site.add_member("edge-2")
-    site.associate()
-    site.run_jobs()
-    assert site.standing() == ("in-sync", "in-sync")
-    site.peer.calls.clear()
+    in_sync(site, "edge-1", "edge-2")
     return site
 
 

@@ -33,16 +33,6 @@ OTHER = "99999999-2222-4333-8444-555555555555"
 GONE = PeerUnavailable("connection refused")
 
 
-@pytest.fixture
-def quiet(site: Site) -> Site:
-    site.add_member("edge-1")
-    site.associate()
-    site.run_jobs()
-    assert site.standing() == ("in-sync", "in-sync")
-    site.peer.calls.clear()
-    return site
-
-
 def sweep(site: Site) -> int:
     found = Reconciler(site.parts, [associations_undone]).sweep()
     site.run_jobs()

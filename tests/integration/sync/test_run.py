@@ -9,21 +9,11 @@ import pytest
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.models.states import Deploy
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from tests.integration.sync.conftest import Site
+from tests.integration.sync.conftest import Site, in_sync
 
 GONE = PeerUnavailable("no answer")
 LOST = PeerUnavailable("the answer was lost", maybe_sent=True)
 REFUSED = PeerRefused("it said no", 422, "no")
-
-
-def synced(site: Site, *names: str) -> None:
-    """Bring members to the peer and forget the calls that it took."""
-    for name in names or ("edge-1", "edge-2"):
-        site.add_member(name)
-    site.associate()
-    site.run_jobs()
-    assert site.standing() == ("in-sync", "in-sync")
-    site.peer.calls.clear()
 
 
 def test_a_first_sync_creates_the_group_the_association_and_the_members(site: Site) -> None:
@@ -40,7 +30,7 @@ def test_a_first_sync_creates_the_group_the_association_and_the_members(site: Si
 
 
 def test_a_sync_that_finds_nothing_to_change_writes_no_member_and_costs_the_same_for_all(site: Site) -> None:
-    synced(site, *(f"edge-{number}" for number in range(20)))
+    in_sync(site, *(f"edge-{number}" for number in range(20)))
     site.ask_for_sync()
     site.run_jobs()
     assert site.standing() == ("in-sync", "in-sync")
@@ -49,7 +39,7 @@ def test_a_sync_that_finds_nothing_to_change_writes_no_member_and_costs_the_same
 
 
 def test_a_sync_sends_only_the_member_that_differs(site: Site) -> None:
-    synced(site)
+    in_sync(site)
     site.change(Subcloud, 2, description="moved to rack 5")
     site.ask_for_sync()
     site.run_jobs()
@@ -58,7 +48,7 @@ def test_a_sync_sends_only_the_member_that_differs(site: Site) -> None:
 
 
 def test_a_changed_password_is_sent_although_the_peer_masks_it(site: Site) -> None:
-    synced(site, "edge-1")
+    in_sync(site, "edge-1")
     site.there.subcloud_in("region-of-edge-1")["rehome_data"] = None
     site.ask_for_sync()
     site.run_jobs()
@@ -66,7 +56,7 @@ def test_a_changed_password_is_sent_although_the_peer_masks_it(site: Site) -> No
 
 
 def test_a_member_that_left_is_removed_at_the_peer(site: Site) -> None:
-    synced(site)
+    in_sync(site)
     site.change(Subcloud, 1, peer_group_id=None)
     site.ask_for_sync()
     site.run_jobs()
@@ -117,7 +107,7 @@ def test_a_copy_in_another_group_there_is_left_alone(site: Site) -> None:
 
 
 def test_a_renamed_member_is_created_anew_under_its_new_name(site: Site) -> None:
-    synced(site, "edge-1")
+    in_sync(site, "edge-1")
     site.change(Subcloud, 1, name="edge-one")
     site.ask_for_sync()
     site.run_jobs()
@@ -303,14 +293,14 @@ def test_a_run_that_is_interrupted_again_and_again_fails_in_the_end(site: Site) 
 
 def test_a_peer_like_the_original_comes_to_be_in_sync(site: Site) -> None:
     site.there.answers_like_original = True
-    synced(site)
+    in_sync(site)
     site.ask_for_sync()
     site.run_jobs()
     assert "update_subcloud" not in site.peer.count
 
 
 def test_a_group_that_the_peer_renamed_gets_its_name_back(site: Site) -> None:
-    synced(site, "edge-1")
+    in_sync(site, "edge-1")
     site.there.group_named("trains")["peer_group_name"] = "half-done-rename"
     site.ask_for_sync()
     site.run_jobs()
@@ -319,6 +309,6 @@ def test_a_group_that_the_peer_renamed_gets_its_name_back(site: Site) -> None:
 
 
 def test_progress_is_kept_in_the_association(site: Site) -> None:
-    synced(site)
+    in_sync(site)
     row = site.row()
     assert (row.members_done, row.members_total) == (2, 2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from dcapi.models import PeerGroupAssociation, SystemPeer
 from dcapi.models.states import FailureCause
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
@@ -13,17 +11,6 @@ from tests.integration.sync.conftest import Site
 
 GONE = PeerUnavailable("no answer")
 NOT_FOUND = PeerRefused("404", 404, "Peer Group Association not found")
-
-
-@pytest.fixture
-def quiet(site: Site) -> Site:
-    """A site in sync with its peer."""
-    site.add_member("edge-1")
-    site.associate()
-    site.run_jobs()
-    assert site.standing() == ("in-sync", "in-sync")
-    site.peer.calls.clear()
-    return site
 
 
 def change(site: Site) -> None:
