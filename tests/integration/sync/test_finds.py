@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,23 +19,17 @@ from dcapi.services import association_priority, associations, subclouds
 from dcapi.sync import attributes
 from dcapi.sync.attendance import attend, hold_association
 from dcapi.sync.attributes import group_lease
-from dcapi.sync.changes import association_changed, lock_association
 from dcapi.sync.deletion import delete_association_row
-from dcapi.sync.reconcile import Due, Reconciler, associations_undone, attribute_changes_undone
+from dcapi.sync.reconcile import Due, Reconciler, attribute_changes_undone
 from dcapi.sync.run import RunFailed
 from tests.fakes.peer import FakePeer, FakePeers
 from tests.fakes.peer_site import FakeSite
 from tests.integration.beside_peer import PEER_UUID, peer_body
 from tests.integration.sync.conftest import Site
+from tests.integration.sync.moves import add_group, associate, change, status_of
 
 OTHER = "99999999-2222-4333-8444-555555555555"
 GONE = PeerUnavailable("connection refused")
-
-
-def sweep(site: Site) -> int:
-    found = Reconciler(site.parts, [associations_undone]).sweep()
-    site.run_jobs()
-    return found
 
 
 def forget_association(parts: Parts) -> None:
@@ -44,34 +37,6 @@ def forget_association(parts: Parts) -> None:
     with parts.unit_of_work() as session:
         delete_association_row(session, 1)
         session.commit()
-
-
-def change(site: Site) -> None:
-    """A change whose hint is lost."""
-    with site.parts.unit_of_work() as session:
-        association = lock_association(session, 1)
-        assert association is not None
-        association_changed(association)
-        session.commit()
-
-
-def add_group(site: Site, name: str = "buses") -> int:
-    group = site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": name}))
-    group_id: int = group["id"]
-    return group_id
-
-
-def associate(site: Site, group_id: int, peer_id: int = 1) -> int:
-    body = {"peer_group_id": group_id, "system_peer_id": peer_id, "peer_group_priority": 1}
-    association = site.good(site.operator.post("/peer-group-associations", json=body))
-    association_id: int = association["id"]
-    return association_id
-
-
-def status_of(site: Site, association_id: int) -> str:
-    answer = site.good(site.operator.get(f"/peer-group-associations/{association_id}"))
-    status: str = answer["sync-status"]
-    return status
 
 
 def is_free(site: Site, name: str) -> bool:
@@ -198,53 +163,6 @@ class TestWhatComesUpMeanwhile:
         assert [answer.status_code for answer in (priority, attributes, deletion)] == [503, 503, 503]
 
 
-class TestAPeerThatWasSetUpAnew:
-    """It gives the ids that it gave before to other things."""
-
-    @pytest.fixture
-    def anew(self, quiet: Site) -> Site:
-        """The peer forgot all; another group of this site came there first and got the ids of the first."""
-        there = quiet.there
-        for kept in (there.system_peers, there.groups, there.associations, there.subclouds):
-            kept.clear()
-        there._last_id = 0
-        there.put_system_peer(quiet.parts.site.uuid)
-        quiet.add_member("bus-1", group_id=add_group(quiet))
-        associate(quiet, 2)
-        quiet.run_jobs()
-        assert status_of(quiet, 2) == "in-sync"
-        assert [group["peer_group_name"] for group in there.groups.values()] == ["buses"]
-        return quiet
-
-    def test_a_deletion_leaves_the_copy_of_another_group_alone(self, anew: Site) -> None:
-        before = anew.there.digest()
-        assert anew.operator.delete("/peer-group-associations/1").status_code == 200
-        assert anew.there.digest() == before
-
-    def test_a_sync_leaves_the_copy_of_another_group_alone(self, anew: Site) -> None:
-        anew.ask_for_sync()
-        anew.run_jobs()
-        assert status_of(anew, 1) == "in-sync"
-        names = sorted(group["peer_group_name"] for group in anew.there.groups.values())
-        assert names == ["buses", "trains"]
-
-    def test_a_status_is_not_told_to_the_association_of_another_group(self, anew: Site) -> None:
-        change(anew)
-        sweep(anew)
-        assert [shown["sync-status"] for shown in anew.there.associations.values()] == ["in-sync"]
-
-    def test_the_group_of_a_third_site_is_no_copy_that_was_renamed(self, quiet: Site) -> None:
-        there = quiet.there
-        [group], [association] = there.groups.values(), there.associations.values()
-        group |= {"peer_group_name": "of-site-c", "system_leader_id": OTHER}
-        association["system-peer-id"] = there.put_system_peer(OTHER, "site-c")
-        quiet.ask_for_sync()
-        quiet.run_jobs()
-        assert group["peer_group_name"] == "of-site-c"
-        assert quiet.association()["sync-status"] == "failed"  # its copy of the member stands in that group
-        assert there.group_named("trains")
-
-
 class TestDeletion:
     def test_an_association_whose_id_never_reached_this_site_is_deleted_too(self, quiet: Site) -> None:
         quiet.change(PeerGroupAssociation, 1, remote_association_id=None)
@@ -324,46 +242,6 @@ class TestRuns:
         quiet.run_jobs()
         assert quiet.standing() == ("in-sync", "in-sync")
         assert quiet.there.saved_payload("region-of-edge-2")["admin_password"] == "pässword"
-
-
-class TestRunsThatShareASubcloud:
-    """A subcloud that was moved between two groups of one peer: one run after the other."""
-
-    @pytest.fixture
-    def moved(self, quiet: Site) -> Site:
-        quiet.change(Subcloud, 1, peer_group_id=add_group(quiet))
-        associate(quiet, 2)
-        quiet.peer.calls.clear()
-        return quiet
-
-    @pytest.fixture
-    def running(self, moved: Site) -> Iterator[Site]:
-        """The run of the first association goes on."""
-        hold = hold_association(moved.parts, 1)
-        assert hold is not None
-        moved.change(PeerGroupAssociation, 1, runs_begun=1)
-        with hold:
-            yield moved
-
-    def test_the_second_waits_for_the_first(self, running: Site) -> None:
-        running.run_jobs()
-        assert running.peer.calls == []
-        assert status_of(running, 2) == "syncing"
-
-    def test_the_second_goes_on_when_the_first_ended(self, moved: Site) -> None:
-        for association_id in (1, 2):
-            moved.good(moved.operator.patch(f"/peer-group-associations/{association_id}/sync"))
-        attend(moved.parts, 1)
-        attend(moved.parts, 2)
-        assert (status_of(moved, 1), status_of(moved, 2)) == ("in-sync", "in-sync")
-        group = moved.there.group_named("buses")
-        assert moved.there.subcloud_in("region-of-edge-1")["peer_group_id"] == group["id"]
-
-    def test_runs_that_share_nothing_go_side_by_side(self, running: Site) -> None:
-        running.add_member("tram-1", group_id=add_group(running, "tramways"))
-        associate(running, 3)
-        attend(running.parts, 3)
-        assert status_of(running, 3) == "in-sync"
 
 
 class TestReconciler:

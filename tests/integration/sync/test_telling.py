@@ -5,27 +5,11 @@ from __future__ import annotations
 from dcapi.models import PeerGroupAssociation, SystemPeer
 from dcapi.models.states import FailureCause
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from dcapi.sync.changes import association_changed, lock_association
-from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.integration.sync.conftest import Site
+from tests.integration.sync.moves import change, sweep
 
 GONE = PeerUnavailable("no answer")
 NOT_FOUND = PeerRefused("404", 404, "Peer Group Association not found")
-
-
-def change(site: Site) -> None:
-    with site.parts.unit_of_work() as session:
-        association = lock_association(session, 1)
-        assert association is not None
-        association_changed(association)
-        session.commit()
-
-
-def sweep(site: Site) -> int:
-    """What the reconciler does now and then; returns how many jobs it found."""
-    found = Reconciler(site.parts, [associations_undone]).sweep()
-    site.run_jobs()
-    return found
 
 
 def test_a_change_is_told_even_when_its_hint_was_lost(quiet: Site) -> None:
