@@ -48,9 +48,6 @@ class PeerClient(PeerPort):
     def requests(self) -> int:
         return self._requests
 
-    def forget_login(self) -> None:
-        self._session.forget_login()
-
     # -- The system there --
 
     def system_uuid(self) -> str:

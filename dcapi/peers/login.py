@@ -91,10 +91,10 @@ class LoginKeeper:
         finally:
             self._lock.release()
 
-    def forget(self, login: Login | None = None) -> None:
-        """Log in anew next time; ``login``: only if that is still the current one, not one got since."""
+    def forget(self, login: Login) -> None:
+        """Log in anew next time, unless this one is not the current one any more."""
         with self._turn():
-            if login is None or login is self._login:
+            if login is self._login:
                 self._login = None
 
     def secrets(self) -> list[str]:

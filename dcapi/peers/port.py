@@ -119,10 +119,6 @@ class PeerPort(ABC):
     def delete_subcloud(self, name: str) -> None:
         """Delete a subcloud by name, as another site."""
 
-    @abstractmethod
-    def forget_login(self) -> None:
-        """Log in anew, and read the catalogue anew, at the next call."""
-
 
 class Peers(ABC):
     """Where a client for a peer comes from."""

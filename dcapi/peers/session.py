@@ -74,9 +74,6 @@ class PeerSession:
         # The token ran out, or the peer was made anew: once more with another one.
         return self._send(request, self._logins.current(before_request), before_request)
 
-    def forget_login(self) -> None:
-        self._logins.forget()
-
     def close(self) -> None:
         """Close the connections that are idle; those in use end with their request."""
         self._connections.close()

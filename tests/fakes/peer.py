@@ -44,7 +44,6 @@ class FakePeer(PeerPort):
         self.site = site or FakeSite()
         self.before_request = nothing
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
-        self.logins_forgotten = 0
         self._limit = request_limit
         self._traps: list[Trap] = []
         self._lock = threading.RLock()
@@ -190,9 +189,6 @@ class FakePeer(PeerPort):
 
     def delete_subcloud(self, name: str) -> None:
         self._call("delete_subcloud", (name,), lambda: self.site.delete_subcloud(name))
-
-    def forget_login(self) -> None:
-        self.logins_forgotten += 1
 
     # -- Within --
 

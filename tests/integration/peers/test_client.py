@@ -60,7 +60,7 @@ def test_a_call_is_one_request_as_the_contract_says(wire: Wire, peer: PeerClient
 
 def test_every_call_of_the_port_is_tried_here() -> None:
     calls = {name for name in dir(PeerClient) if not name.startswith("_")}
-    assert calls - {"before_request", "request_limit", "requests", "forget_login"} == set(CALLS)
+    assert calls - {"before_request", "request_limit", "requests"} == set(CALLS)
 
 
 def test_a_creation_is_a_form_of_two_files_and_texts(wire: Wire, peer: PeerClient) -> None:

@@ -187,15 +187,6 @@ def test_a_refused_login_is_refused_and_nothing_was_sent(server: PeerServer, cli
     assert server.asked() == [LOGIN]
 
 
-def test_a_forgotten_login_is_made_anew_with_its_catalogue(server: PeerServer, client: PeerClient) -> None:
-    server.answers[GROUPS] = server.answers["GET /other/v1.0/subcloud-peer-groups"] = NO_GROUPS
-    client.groups()
-    server.catalogue = catalogue(server.url, "/other")
-    client.forget_login()
-    client.groups()
-    assert server.asked() == [LOGIN, GROUPS, LOGIN, "GET /other/v1.0/subcloud-peer-groups"]
-
-
 def test_a_service_that_moved_while_it_was_away_is_found(server: PeerServer, client: PeerClient) -> None:
     """The token is good for longer than the place that came with it, and no 401 ever says so."""
     server.answers[GROUPS] = NO_GROUPS
@@ -205,7 +196,9 @@ def test_a_service_that_moved_while_it_was_away_is_found(server: PeerServer, cli
     server.catalogue = catalogue(server.url, "/other")
     with pytest.raises(PeerUnavailable):
         client.groups()
+    before = len(server.asked())
     assert client.groups() == []
+    assert server.asked()[before:] == [LOGIN, "GET /other/v1.0/subcloud-peer-groups"]
 
 
 def test_a_service_that_was_in_no_catalogue_is_found_once_it_is(
@@ -351,9 +344,8 @@ def test_what_the_hook_raises_goes_through_untouched(
         client.groups()
     assert len(server.asked()) == client.requests == 2
     allowed.append(False)
-    client.forget_login()
     with pytest.raises(LeaseLost):
-        client.groups()
+        peers.client(replace(address, name="not logged in"), check).groups()
     assert len(server.asked()) == 2
 
 
@@ -398,9 +390,8 @@ def test_secrets_are_in_no_message_log_or_repr(
         logging.getLogger("test").error("it failed", exc_info=failure.value)
         errors.append(failure.value)
     server.answers[LOGIN] = answer({"token": PASSWORD}, 400)
-    client.forget_login()
     with pytest.raises(PeerError) as failure:
-        client.groups()
+        peers.client(replace(address, name="not logged in")).groups()
     logging.getLogger("test").error("it failed", exc_info=failure.value)
     shown = [caplog.text, *capfd.readouterr(), repr(address), repr(client), repr(vars(client))]
     for error in [*errors, failure.value]:
