@@ -70,9 +70,11 @@ class PushedMember(Base):
     association_id: Mapped[int] = mapped_column(ForeignKey("peer_group_association.id", ondelete="CASCADE"))
     region_name: Mapped[str] = mapped_column(String(255))
     name: Mapped[str] = mapped_column(String(255))
-    # Digest of the values that arrived; None: sending began and its end was not seen. Encrypted, because
-    # who knows the other values could try passwords against it.
+    # Digest of the values that arrived; None: nothing is known to have arrived. Encrypted, because who
+    # knows the other values could try passwords against it.
     digest: Mapped[str | None] = mapped_column(EncryptedText)
+    # Digest of what began to be sent since, and may have arrived; None: the end of all sending was seen.
+    sending: Mapped[str | None] = mapped_column(EncryptedText)
     # It was taken away from the peer again; the row stays, so that a peer that comes back from a backup
     # with it is known to have it from here.
     removed: Mapped[bool] = mapped_column(default=False)

@@ -16,7 +16,7 @@ from dcapi.models.states import (
 )
 from dcapi.peers.payload import secrets_in
 from dcapi.peers.texts import clean
-from dcapi.sync.audit_changes import changed_there, unsynced_fields, with_additions
+from dcapi.sync.audit_changes import Sent, changed_there, unsynced_fields, with_additions
 from dcapi.sync.audit_values import FIELDS, Values, differing_fields, taken_over, unfit_fields
 from dcapi.sync.copy import RemoteSubcloud
 from dcapi.sync.digest import read as read_digest
@@ -254,16 +254,24 @@ def _follow_values(
     taken = taken_over(member.values, copy)
     if not primary:
         return taken, ()
-    pushed = None if member.pushed is None else member.pushed.digest
-    sent = read_digest(pushed)
-    changed_here = pushed != member.digest
+    pushed = member.pushed
+    changed_here = pushed is None or member.digest is None or not pushed.holds(member.digest)
     values, lost = taken, differing_fields(member.values, taken) if changed_here else ()
-    if changed_here and sent and not changed_there(member.values, copy, sent):
-        values, lost = with_additions(member.values, taken, sent), ()
-    left = {*differing_fields(values, taken), *unsynced_fields(values, copy, sent)}
+    shown = _shown_of(member, copy)
+    if changed_here and shown is not None:
+        values, lost = with_additions(member.values, taken, shown), ()
+    arrived = read_digest(None if pushed is None else pushed.digest)
+    left = {*differing_fields(values, taken), *unsynced_fields(values, copy, arrived)}
     if left:
         plan.differs(member.name, f"not synced yet: {', '.join(name for name in FIELDS if name in left)}")
     return values, lost
+
+
+def _shown_of(member: MemberHere, copy: RemoteSubcloud) -> Sent | None:
+    """What of all that may have arrived the copy still is; None when the leader has changed it."""
+    digests = [] if member.pushed is None else member.pushed.may_have_arrived
+    found = (sent for sent in map(read_digest, digests) if sent)
+    return next((sent for sent in found if not changed_there(member.values, copy, sent)), None)
 
 
 def _follow_absence(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, PushedMember
@@ -16,7 +16,7 @@ from dcapi.sync.plan import Pushed
 def read_ledger(session: Session, association_id: int) -> dict[str, Pushed]:
     """Region name → what was pushed to the association's peer."""
     rows = session.scalars(select(PushedMember).where(PushedMember.association_id == association_id))
-    return {row.region_name: Pushed(row.name, row.digest, row.removed) for row in rows}
+    return {row.region_name: Pushed(row.name, row.digest, row.removed, row.sending) for row in rows}
 
 
 def write_ledger(session: Session, association_id: int, entries: Mapping[str, Pushed]) -> None:
@@ -28,7 +28,8 @@ def write_ledger(session: Session, association_id: int, entries: Mapping[str, Pu
         if row is None:
             row = PushedMember(association_id=association_id, region_name=region_name)
             session.add(row)
-        row.name, row.digest, row.removed = pushed.name, pushed.digest, pushed.removed
+        row.name, row.removed = pushed.name, pushed.removed
+        row.digest, row.sending = pushed.digest, pushed.sending
 
 
 def forget_peer(session: Session, peer_id: int) -> None:
@@ -54,6 +55,7 @@ def forget_copies(session: Session, association: PeerGroupAssociation, *, same_s
 
 
 def forget_pushes(session: Session, association: PeerGroupAssociation) -> None:
-    """Let each member be sent again by the next run. The caller commits."""
+    """Let each member be sent again by the next run, though it is known what arrived. The caller commits."""
     mine = PushedMember.association_id == association.id
-    session.execute(update(PushedMember).where(mine).values(digest=None))
+    anew = func.coalesce(PushedMember.sending, PushedMember.digest)
+    session.execute(update(PushedMember).where(mine).values(sending=anew))

@@ -12,11 +12,25 @@ from dcapi.sync.member import Member
 
 @dataclass(frozen=True)
 class Pushed:
-    """What the ledger knows of one member at one peer."""
+    """What the ledger knows of one member at one peer.
+
+    ``digest``: of what arrived last, None when nothing is known to have; ``sending``: of what may have
+    arrived since, None when the end of all sending was seen.
+    """
 
     name: str
     digest: str | None = field(repr=False)
     removed: bool = False
+    sending: str | None = field(default=None, repr=False)
+
+    @property
+    def may_have_arrived(self) -> list[str]:
+        """The digests one of which the peer's copy had, if nobody changed it there."""
+        return [digest for digest in (self.digest, self.sending) if digest is not None]
+
+    def holds(self, digest: str) -> bool:
+        """Whether nothing else than this can have arrived last."""
+        return self.digest == digest and self.sending is None
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ def _plan_member(plan: Plan, member: Member, copy: RemoteSubcloud | None, pushed
         plan.problems[member.name] = f"its copy is {copy.deploy_status} there and must not be changed"
     elif copy.name != member.name:
         plan.replace.append((member, copy))
-    elif pushed is None or pushed.digest != member.digest or not shows(copy, member):
+    elif pushed is None or not pushed.holds(member.digest) or not shows(copy, member):
         plan.update.append(member)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -266,14 +266,26 @@ def _give_up_ids(association: PeerGroupAssociation, remote: RemoteGroup) -> None
 def _announce(run: Run, plan: Plan) -> None:
     """Enter into the ledger what is about to be sent, so that a crash leaves nothing unknown at the peer."""
     association_id = run.snapshot.target.association_id
-    about_to_send = [*plan.create, *plan.update, *(member for member, _ in plan.replace)]
+    entries = _about_to_be_sent(plan, run.snapshot.ledger)
     with run.parts.unit_of_work() as session:
         run.hold.confirm(session)
         if lock_association(session, association_id) is None:
             raise LeaseLost(f"association {association_id} was deleted")
-        entries = {member.region_name: Pushed(member.name, None) for member in about_to_send}
         write_ledger(session, association_id, entries)
         session.commit()
+
+
+def _about_to_be_sent(plan: Plan, ledger: Mapping[str, Pushed]) -> dict[str, Pushed]:
+    """A copy that is updated has what arrived last or is sent now; one that is made anew may be gone."""
+    entries = {
+        member.region_name: Pushed(member.name, None, sending=member.digest)
+        for member in [*plan.create, *(member for member, _ in plan.replace)]
+    }
+    for member in plan.update:
+        before = ledger.get(member.region_name)
+        arrived = None if before is None or before.removed else before.digest
+        entries[member.region_name] = Pushed(member.name, arrived, sending=member.digest)
+    return entries
 
 
 class _Progress:

@@ -6,10 +6,13 @@ import logging
 
 import pytest
 
-from dcapi.models import Subcloud
+from dcapi.models import PeerGroupAssociation, Subcloud
+from dcapi.peers.errors import PeerError, PeerRefused
+from dcapi.sync.ledger import forget_pushes
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     FOLLOWING,
+    GONE,
     audit,
     change_there,
     in_sync,
@@ -47,6 +50,35 @@ def test_masked_secrets_overwrite_nothing(site: Site) -> None:
     audit(site)
     assert (saved(site)["bootstrap-address"], saved(site)["admin_password"]) == ("10.10.10.99", "c2VjcmV0")
     assert "c2VjcmV0" in subcloud(site)["data_install"]
+
+
+@pytest.mark.parametrize("error", [PeerRefused("it is being rehomed", status=409), GONE])
+def test_what_changed_here_alone_stays_although_it_began_to_be_sent(site: Site, error: PeerError) -> None:
+    in_sync(site)
+    site.change(Subcloud, 1, description="moved to rack 5")
+    site.peer.fail(error, on="update_subcloud")
+    site.ask_for_sync()
+    site.run_jobs()
+    take_over(site)
+    audit(site)
+    assert subcloud(site)["description"] == "moved to rack 5"
+    assert site.standing() == ("out-of-sync", "out-of-sync")
+    assert "edge-1 (not synced yet: description)" in message(site)
+    assert "lost" not in message(site)
+
+
+def test_what_changed_here_alone_stays_also_when_all_is_to_be_sent_again(site: Site) -> None:
+    in_sync(site)
+    with site.parts.unit_of_work() as session:
+        association = session.get(PeerGroupAssociation, 1)
+        assert association is not None
+        forget_pushes(session, association)
+        session.commit()
+    site.change(Subcloud, 1, description="moved to rack 5")
+    take_over(site)
+    audit(site)
+    assert subcloud(site)["description"] == "moved to rack 5"
+    assert "lost" not in message(site)
 
 
 def test_what_changed_here_alone_stays_and_waits_for_a_sync(site: Site) -> None:

@@ -173,6 +173,19 @@ def test_a_change_of_this_site_alone_stays() -> None:
     assert not plan.steps[0].arrived
 
 
+@pytest.mark.parametrize("arrived", ["rack 4", "rack 5"])
+def test_a_change_that_began_to_be_sent_is_no_change_of_the_leader_whether_it_arrived_or_not(
+    arrived: str,
+) -> None:
+    now = member("edge-1", description="rack 5")
+    pushed = Pushed("edge-1", member("edge-1").digest, sending=now.digest)
+    values = replace(here().values, description="rack 5")
+    plan = follow(here(values=values, digest=now.digest, pushed=pushed), there(description=arrived))
+    assert plan.lost == {}
+    assert plan.steps[0].values is None
+    assert (plan.differing == {}) is (arrived == "rack 5")
+
+
 def test_changes_of_both_sites_are_lost_to_the_leader() -> None:
     changed = here(values=replace(here().values, description="rack 5"), digest="another")
     plan = follow(changed, there(location="Turku"))
