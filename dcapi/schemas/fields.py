@@ -208,10 +208,11 @@ class SubcloudName(Checked):
         self.foreign = foreign
 
     def checked(self, value: Any) -> str:
+        is_number = isinstance(value, int) and not isinstance(value, bool)  # YAML makes one of bare digits
+        if is_number or (isinstance(value, str) and value.isdigit()):
+            raise ValidationError(self.digits_text)
         if not isinstance(value, str):
             raise self.wrong()
-        if value.isdigit():
-            raise ValidationError(self.digits_text)
         if not (is_subcloud_name(value) or (self.foreign and is_name(value))):
             raise self.wrong()
         return value

@@ -90,7 +90,7 @@ class PeerGroupAudit(RequestSchema):
     migration_status = _given("migration_status")
 
 
-class PeerGroupMigration(RequestSchema):
+class PeerGroupMigration(PatchSchema):
     """What a migration takes: the password of the subclouds' system administrator."""
 
     sysadmin_password = Base64Text(

@@ -175,7 +175,7 @@ class RedeploymentSchema(PatchSchema):
     bmc_password = Base64Text(_not_base64("bmc_password"))
 
 
-class PrestagingSchema(RequestSchema):
+class PrestagingSchema(PatchSchema):
     """The fields of a prestaging."""
 
     sysadmin_password = Base64Text(
@@ -187,7 +187,7 @@ class PrestagingSchema(RequestSchema):
     for_sw_deploy = Boolean("Invalid for_sw_deploy value")
 
 
-class EndpointStatusSchema(RequestSchema):
+class EndpointStatusSchema(PatchSchema):
     """What a subcloud tells of an endpoint of its own."""
 
     endpoint = Choice("Invalid endpoint: only dc-cert can be updated", ("dc-cert",), required=True)

@@ -48,6 +48,7 @@ def test_a_prestaging_that_was_lost_fails(fleet: Fleet) -> None:
     ("body", "text"),
     [
         ({"force": "true"}, "sysadmin_password is required."),
+        ({"sysadmin_password": ""}, "sysadmin_password is required."),
         (
             {"sysadmin_password": "no base64!"},
             "Failed to decode subcloud sysadmin_password, verify the password is base64 encoded",
@@ -64,6 +65,12 @@ def test_a_prestaging_that_was_lost_fails(fleet: Fleet) -> None:
 def test_a_prestaging_that_is_wrong_is_refused(fleet: Fleet, body: dict[str, Any], text: str) -> None:
     fleet.managed()
     refused(fleet.operator.patch("/subclouds/1/prestage", json=body), 400, text)
+
+
+def test_what_is_empty_in_a_prestaging_is_not_given(fleet: Fleet) -> None:
+    fleet.managed()
+    body = dict.fromkeys(("release", "force", "for_install"), "")
+    assert done(prestage(fleet, **body, for_sw_deploy=None)).json["prestage-status"] == "prestaging"
 
 
 def test_only_what_is_managed_and_online_is_prestaged_unless_forced(fleet: Fleet) -> None:

@@ -109,10 +109,13 @@ def test_a_field_refuses_what_does_not_fit_with_its_text(field: fields.Checked, 
     assert raised.value.messages == [TEXT]
 
 
-def test_a_name_of_digits_only_has_a_text_of_its_own() -> None:
+@pytest.mark.parametrize("name", ["123", 123])
+def test_a_name_of_digits_only_has_a_text_of_its_own_also_where_yaml_made_a_number_of_it(
+    name: str | int,
+) -> None:
     field = fields.SubcloudName(TEXT, digits_text="must contain letters")
     with pytest.raises(ValidationError, match="must contain letters"):
-        field.deserialize("123")
+        field.deserialize(name)
 
 
 def test_a_required_field_that_is_missing_has_its_text_even_with_braces_in_it() -> None:

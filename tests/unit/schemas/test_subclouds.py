@@ -104,7 +104,7 @@ CREATION_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"values": bootstrap_values(system_mode=["simplex"])}, "system_mode invalid: must be one of"),
     ({"values": bootstrap_values(management_subnet=None)}, "management_subnet required"),
     ({"values": bootstrap_values(management_subnet=7)}, "management_subnet invalid: must be a text"),
-    ({"values": bootstrap_values(name=7)}, "name invalid"),
+    ({"values": bootstrap_values(name=7)}, "name must contain alphabetic characters"),
     ({"name": "123"}, "name must contain alphabetic characters"),
     ({"name": "Pier"}, "name invalid"),
     ({"name": "pier_1"}, "name invalid"),
