@@ -21,6 +21,9 @@ from tests.postgres import SKIPPED, server_url, temporary_database
 # Two workers, so that what one process alone knows does not help; a sweep soon, so that tests need not wait.
 PAIR_SETTINGS = {"WORKERS": "2", "THREADS": "8", "RECONCILE_SECONDS": "2"}
 
+# Steps of a migration that are tried again soon, and a sweep at once.
+MIGRATION_SETTINGS = {**PAIR_SETTINGS, "RECONCILE_SECONDS": "0.5", "REHOME_RETRY_SECONDS": "0.2"}
+
 MakePair = Callable[[Mapping[str, str]], Pair]
 MakeSite = Callable[..., LabSite]
 
@@ -69,6 +72,24 @@ def make_pair(tmp_path: Path) -> Iterator[MakePair]:
             made = Pair(tmp_path, settings={**PAIR_SETTINGS, **settings})
             pairs.callback(expect_nothing_told, made.a, made.b)
             return pairs.enter_context(made)
+
+        yield make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_any_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakePair]:
+    """Makes a started pair on each kind of database, for one test."""
+    if request.param == "postgresql" and server_url() is None:
+        pytest.skip(SKIPPED)
+    with ExitStack() as stack:
+
+        def make(settings: Mapping[str, str]) -> Pair:
+            made = Pair(tmp_path, settings={**MIGRATION_SETTINGS, **settings})
+            if request.param == "postgresql":
+                for site in (made.a, made.b):
+                    site.settings["SQLALCHEMY_DATABASE_URI"] = stack.enter_context(temporary_database())
+            stack.callback(expect_nothing_told, made.a, made.b)
+            return stack.enter_context(made)
 
         yield make
 

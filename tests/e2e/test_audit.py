@@ -42,8 +42,8 @@ def alarm_ids(pair: Pair) -> set[str]:
     return {alarm["alarm_id"] for alarm in listed}
 
 
-def test_removed_at_the_survivor_is_deleted_and_never_synced_lives_on(make_pair: MakePair) -> None:
-    pair = make_pair({})
+def test_removed_at_the_survivor_is_deleted_and_never_synced_lives_on(make_any_pair: MakePair) -> None:
+    pair = make_any_pair({})
     kept, removed, unsynced = (pair.new_member("lantern", SIMPLEX) for _ in range(3))
     shared = shared_group(pair, "lanterns", [kept, removed])
     pair.join(shared.id, unsynced)
@@ -68,9 +68,9 @@ def test_removed_at_the_survivor_is_deleted_and_never_synced_lives_on(make_pair:
 
 
 def test_a_primary_that_is_killed_in_the_middle_of_a_sync_writes_nothing_when_it_returns(
-    make_pair: MakePair,
+    make_any_pair: MakePair,
 ) -> None:
-    pair = make_pair({})
+    pair = make_any_pair({})
     first, second = (pair.new_member("beacon", SIMPLEX) for _ in range(2))
     shared = shared_group(pair, "beacons", [first])
     pair.join(shared.id, second)

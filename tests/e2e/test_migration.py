@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
 from threading import Barrier
 from typing import Any
-
-import pytest
 
 from dcapi.lab.members import SYSADMIN_PASSWORD, member
 from dcapi.lab.operator import Operator, RefusedError
@@ -25,35 +20,9 @@ from dcapi.lab.scenarios.takeover import (
 )
 from dcapi.lab.shared_group import GROUPS, SharedGroup, shared_group
 from dcapi.lab.waiting import wait_until
-from tests.e2e.canaries import expect_nothing_told
-from tests.e2e.conftest import PAIR_SETTINGS
-from tests.postgres import SKIPPED, server_url, temporary_database
+from tests.e2e.conftest import MakePair
 
 PATIENCE = 120.0
-SETTINGS = {
-    **PAIR_SETTINGS,
-    "RECONCILE_SECONDS": "0.5",
-    "REHOME_RETRY_SECONDS": "0.2",
-}
-MakePair = Callable[[Mapping[str, str]], Pair]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make_any_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakePair]:
-    """Makes a started pair on each kind of database, for one test."""
-    if request.param == "postgresql" and server_url() is None:
-        pytest.skip(SKIPPED)
-    with ExitStack() as stack:
-
-        def make(settings: Mapping[str, str]) -> Pair:
-            made = Pair(tmp_path, settings={**SETTINGS, **settings})
-            if request.param == "postgresql":
-                for site in (made.a, made.b):
-                    site.settings["SQLALCHEMY_DATABASE_URI"] = stack.enter_context(temporary_database())
-            stack.callback(expect_nothing_told, made.a, made.b)
-            return stack.enter_context(made)
-
-        yield make
 
 
 def new_group(pair: Pair, name: str, count: int) -> SharedGroup:
