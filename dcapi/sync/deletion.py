@@ -16,9 +16,11 @@ from dcapi.models.states import COPY_STATES
 from dcapi.parts import Parts
 from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, PeerError, PeerRefused
 from dcapi.peers.port import PeerPort
+from dcapi.sync import status
+from dcapi.sync.audit_requests import ask_for_audits
 from dcapi.sync.changes import lock_association
 from dcapi.sync.copy import RemoteSubcloud, remote_subcloud
-from dcapi.sync.ledger import read_ledger
+from dcapi.sync.ledger import forget_arrivals, read_ledger
 from dcapi.sync.plan import Pushed
 from dcapi.sync.push import delete_copy, look_up
 from dcapi.sync.remote_group import (
@@ -29,6 +31,7 @@ from dcapi.sync.remote_group import (
     find_own_peer_id,
 )
 from dcapi.sync.snapshot import Target, target_of
+from dcapi.sync.status import Event
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +133,7 @@ def cleaner_of(parts: Parts, hold: Hold, session: Session, association: PeerGrou
 
 
 def resume_deletion(parts: Parts, hold: Hold, association_id: int) -> bool:
-    """Go on with a deletion that was left half done; the mark stays until the peer is clean."""
+    """Go on with a deletion that was left half done; the mark stays until the peer is clean, or leads."""
     with parts.unit_of_work() as session:
         association = lock_association(session, association_id)
         if association is None or not association.deleting:
@@ -138,11 +141,32 @@ def resume_deletion(parts: Parts, hold: Hold, association_id: int) -> bool:
         cleaner = cleaner_of(parts, hold, session, association)
     try:
         cleaner.clean()
-    except (CleaningFailed, AnotherLeads) as error:
+    except CleaningFailed as error:
         logger.warning("association %d: its deletion waits for the peer: %s", association_id, error)
         return False
+    except AnotherLeads as error:
+        _give_up(parts, hold, association_id, f"The deletion of the association was given up. {error}")
+        return True
     delete_row(parts, hold, association_id)
     return True
+
+
+def _give_up(parts: Parts, hold: Hold, association_id: int, why: str) -> None:
+    """Keep an association whose peer took the group over while it was being deleted: an audit comes next.
+
+    What of the copies is left there nobody knows, so nothing counts as pushed.
+    """
+    logger.warning("association %d: %s", association_id, why)
+    with parts.unit_of_work() as session:
+        hold.confirm(session)
+        association = lock_association(session, association_id)
+        if association is not None:
+            association.deleting = False
+            association.revision += 1
+            status.move(association, Event.RUN_GAVE_WAY, why)
+            forget_arrivals(session, association)
+            ask_for_audits(session, [association_id])
+            session.commit()
 
 
 def delete_row(parts: Parts, hold: Hold, association_id: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from dcapi.models import PeerGroupAssociation, PushedMember
 from dcapi.models.states import AssociationType
 from dcapi.sync.changes import lock_associations
 from dcapi.sync.plan import Pushed
+
+ANEW = func.coalesce(PushedMember.sending, PushedMember.digest)
 
 
 def read_ledger(session: Session, association_id: int) -> dict[str, Pushed]:
@@ -56,6 +59,16 @@ def forget_copies(session: Session, association: PeerGroupAssociation, *, same_s
 
 def forget_pushes(session: Session, association: PeerGroupAssociation) -> None:
     """Let each member be sent again by the next run, though it is known what arrived. The caller commits."""
+    _write_all(session, association, sending=ANEW)
+
+
+def forget_arrivals(session: Session, association: PeerGroupAssociation) -> None:
+    """Let no member count as pushed, though it is known what may have arrived. The caller commits."""
+    _write_all(session, association, sending=ANEW, digest=None)
+
+
+def _write_all(session: Session, association: PeerGroupAssociation, **values: Any) -> None:
     mine = PushedMember.association_id == association.id
-    anew = func.coalesce(PushedMember.sending, PushedMember.digest)
-    session.execute(update(PushedMember).where(mine).values(sending=anew))
+    session.execute(
+        update(PushedMember).where(mine).values(**values), execution_options={"synchronize_session": False}
+    )

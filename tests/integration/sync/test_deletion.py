@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from dcapi.models import Subcloud, SubcloudPeerGroup
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.sync.attendance import hold_association
 from dcapi.sync.reconcile import Reconciler, associations_undone
 from tests.integration.sync.conftest import Site, in_sync
+from tests.integration.sync.takeovers import AT_HOME, FOLLOWING, message, states, take_over
 
 OTHER = "99999999-2222-4333-8444-555555555555"
 GONE = PeerUnavailable("connection refused")
@@ -83,6 +84,40 @@ def test_a_peer_that_leads_the_group_is_not_cleaned(quiet: Site) -> None:
     assert delete(quiet).status_code == 400
     assert not quiet.row().deleting
     assert quiet.there.digest() == before
+
+
+def sweep(site: Site) -> None:
+    Reconciler(site.parts, [associations_undone]).sweep()
+    site.run_jobs()
+
+
+def test_a_deletion_that_died_is_given_up_when_the_peer_took_the_group_over(quiet: Site) -> None:
+    quiet.change(PeerGroupAssociation, 1, deleting=True)
+    take_over(quiet)
+    sweep(quiet)
+    assert not quiet.row().deleting
+    assert set(states(quiet).values()) == {FOLLOWING}
+    assert quiet.standing() == ("in-sync", "in-sync")
+
+
+def test_what_a_deletion_that_is_given_up_took_away_there_is_not_deleted_here(quiet: Site) -> None:
+    quiet.peer.fail(PeerRefused("500", 500, ""), on="delete_association")
+    assert delete(quiet).status_code == 422
+    assert quiet.there.subclouds == {}
+    take_over(quiet)
+    sweep(quiet)
+    assert not quiet.row().deleting
+    assert set(states(quiet).values()) == {AT_HOME}
+    assert quiet.standing() == ("out-of-sync", "out-of-sync")
+    assert "edge-1" in message(quiet)
+
+
+def test_a_deletion_that_is_given_up_says_so(quiet: Site) -> None:
+    quiet.change(PeerGroupAssociation, 1, deleting=True)
+    quiet.there.group_named("trains")["system_leader_id"] = OTHER
+    sweep(quiet)
+    assert quiet.standing()[0] == "out-of-sync"
+    assert message(quiet).startswith("The deletion of the association was given up.")
 
 
 def test_a_group_that_this_site_does_not_lead_keeps_its_association(quiet: Site) -> None:
