@@ -13,6 +13,7 @@ from dcapi.models.states import AssociationType
 from dcapi.sync.changes import lock_associations
 from dcapi.sync.plan import Pushed
 
+# What arrived last may be what is sent next: so it is sent again, and is known still.
 ANEW = func.coalesce(PushedMember.sending, PushedMember.digest)
 
 

@@ -11,7 +11,8 @@ from dcapi.deploy.simulated import SimulatedDeployer
 from dcapi.services.undeployment import TRIES
 from tests.integration.kept_operations import operations
 from tests.integration.subclouds.fleet import Fleet, done
-from tests.subcloud_forms import ADDRESS, PASSWORD, form, install_values, new_form
+from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, patch
+from tests.subcloud_forms import PASSWORD, install_values, new_form
 
 
 def break_down(monkeypatch: pytest.MonkeyPatch, way: str, phase: Phase) -> None:
@@ -59,14 +60,7 @@ def test_a_prestaging_fails(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, way: 
 def test_a_network_reconfiguration_fails(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     fleet.deployed()
     break_down(monkeypatch, way, Phase.RECONFIGURE)
-    network = {
-        "management_subnet": "10.77.1.0/24",
-        "management_gateway_ip": "10.77.1.1",
-        "management_start_ip": "10.77.1.2",
-        "management_end_ip": "10.77.1.90",
-    }
-    access = {"bootstrap_address": ADDRESS, "sysadmin_password": PASSWORD}
-    done(fleet.operator.patch("/subclouds/1", **form(**network, **access)))
+    done(patch(fleet, **NETWORK, **WITH_ACCESS))
     fleet.run_jobs()
     shown = fleet.show(1)
     assert shown["deploy-status"] == "network-reconfiguration-failed"
