@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from dcapi.models import PeerGroupAssociation
 from dcapi.models.locks import locked
@@ -20,9 +20,16 @@ ATTEND_JOB = "attend"
 TELL_DELAY = 0.05
 
 
+AFTERWARDS = (selectinload(PeerGroupAssociation.group), selectinload(PeerGroupAssociation.peer))
+
+
 def _locking(*conditions: ColumnElement[bool]) -> Select[PeerGroupAssociation]:
-    """A statement that locks associations in the order of their ids, so that no two wait for each other."""
+    """A statement that locks associations in the order of their ids, so that no two wait for each other.
+
+    Their groups and peers are read after it: PostgreSQL reads again what it waited for, not what is joined.
+    """
     query = select(PeerGroupAssociation).where(*conditions).order_by(PeerGroupAssociation.id)
+    query = query.options(*AFTERWARDS)
     return locked(query, of=PeerGroupAssociation).execution_options(populate_existing=True)
 
 

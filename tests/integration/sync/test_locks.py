@@ -6,18 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from dcapi.lab.waiting import wait_until
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup
+from dcapi.models.states import PeerAvailability, SyncStatus
 from dcapi.services.peer_groups import find_group
 from dcapi.services.subcloud_lookup import group_facts
 from dcapi.services.system_peers import find_peer
-from dcapi.sync import audit, migrate_rows
+from dcapi.sync import audit, migrate_rows, status
 from dcapi.sync.attendance import hold_association
-from dcapi.sync.changes import lock_association
+from dcapi.sync.changes import group_changed, lock_association
 from tests.integration.sync.conftest import Site
+
+
+def engine_of(site: Site) -> Engine | Connection:
+    with site.parts.unit_of_work() as session:
+        return session.get_bind()
 
 
 def lock_group(session: Session, site: Site) -> Any:
@@ -38,9 +44,7 @@ def lock_peer(session: Session, _site: Site) -> Any:
 def test_an_association_is_changed_twice_while_what_it_refers_to_is_locked(site: Site, lock: Any) -> None:
     """The second change has the database check the references: who holds these may wait for the first one."""
     site.associate()
-    with site.parts.unit_of_work() as session:
-        engine = session.get_bind()
-    with Session(engine) as other, other.begin():
+    with Session(engine_of(site)) as other, other.begin():
         lock(other, site)
         with site.parts.unit_of_work() as writing:
             writing.execute(text("SET LOCAL lock_timeout = '2s'"))
@@ -66,8 +70,7 @@ def test_a_peer_that_heard_that_a_migration_began_is_still_asked_when_it_ends_me
     site.change(PeerGroupAssociation, 1, audit_to_ask=True)
     hold = hold_association(site.parts, 1)
     assert hold is not None
-    with site.parts.unit_of_work() as session:
-        engine = session.get_bind()
+    engine = engine_of(site)
     with Session(engine) as ending, Session(engine) as looking, ThreadPoolExecutor(1) as pool:
         assert migrate_rows.end_if_done(ending, site.parts.site, 1) == [1]
         ending.flush()
@@ -76,3 +79,38 @@ def test_a_peer_that_heard_that_a_migration_began_is_still_asked_when_it_ends_me
         ending.commit()
         noting.result(10)
     assert site.row().audit_to_ask
+
+
+def declare_peer_away(session: Session) -> None:
+    """What the watcher writes, in its order: the peer, then what the association shows for it."""
+    peer = find_peer(session, 1, lock=True)
+    association = lock_association(session, 1)
+    assert association is not None
+    peer.availability_state = PeerAvailability.UNAVAILABLE
+    status.move(association, status.Event.PEER_UNAVAILABLE, "No answer.")
+    session.flush()
+
+
+@pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
+def test_a_change_that_waits_for_the_watcher_sees_that_the_peer_is_away(site: Site) -> None:
+    """It reads the peer after the lock: what was read with the association stems from before the wait."""
+    site.associate()
+    site.run_jobs()
+    site.change(PeerGroupAssociation, 1, sync_status=SyncStatus.OUT_OF_SYNC)
+    engine = engine_of(site)
+    with Session(engine) as watching, Session(engine) as looking, ThreadPoolExecutor(1) as pool:
+        declare_peer_away(watching)
+        changing = pool.submit(change_group, site)
+        wait_until("the other one to wait", lambda: waits_for_a_lock(looking))
+        watching.commit()
+        changing.result(10)
+    assert (site.row().sync_status, site.row().sync_message) == (
+        SyncStatus.FAILED,
+        "Peer site-b is unavailable: it does not have the latest changes.",
+    )
+
+
+def change_group(site: Site) -> None:
+    with site.parts.unit_of_work() as session:
+        group_changed(session, [1])
+        session.commit()
