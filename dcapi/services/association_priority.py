@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy.orm import Session
 
 from dcapi.errors import Conflict, Unprocessable
@@ -18,10 +20,23 @@ from dcapi.sync.remote_group import AnotherLeads, CannotSync
 from dcapi.sync.snapshot import Target, target_of
 
 
+class _Holds(NamedTuple):
+    """What a change of a priority works under: nobody else changes the group, or syncs the association."""
+
+    group: Hold
+    association: Hold
+
+    def confirm(self, session: Session) -> None:
+        """Raises LeaseLost unless both are ours until the transaction of this session ends."""
+        for hold in self:
+            hold.confirm(session)
+
+
 def change_priority(parts: Parts, association_id: int, group_id: int, priority: int) -> Answer:
     """Send a new priority and keep it when the peer took it; no transaction of the caller may be open.
 
-    Raises Unprocessable when the peer refuses or is away, Conflict while the group is changed or synced.
+    Raises Unprocessable when the peer refuses or is away, Conflict while the group is changed or synced,
+    LeaseLost when it took too long: then whoever has the lease now notes what the peer may hold.
     """
     try:
         with parts.peer_callers.require(TOO_MANY_CALLS):
@@ -36,21 +51,22 @@ def _change(parts: Parts, association_id: int, group_id: int, priority: int) -> 
     if group_hold is None:
         raise Conflict(BEING_CHANGED)
     with group_hold, hold_patiently(parts, association_id) as hold:
-        target = _begin(parts, hold, association_id, priority)
+        holds = _Holds(group_hold, hold)
+        target = _begin(parts, holds, association_id, priority)
         try:
             attributes.send_attributes(parts, hold, target, {"group-priority": priority})
         except PeerError as error:
-            _give_up(parts, hold, association_id, uncertain=error.maybe_sent)
+            _give_up(parts, holds, association_id, uncertain=error.maybe_sent)
             raise Unprocessable(f"The new priority could not be sent: {error.message}") from error
         except (AnotherLeads, CannotSync) as error:
-            _give_up(parts, hold, association_id, uncertain=False)
+            _give_up(parts, holds, association_id, uncertain=False)
             raise Unprocessable(f"The new priority could not be sent: {error}") from error
-        return _keep(parts, hold, association_id, priority)
+        return _keep(parts, holds, association_id, priority)
 
 
-def _begin(parts: Parts, hold: Hold, association_id: int, priority: int) -> Target:
+def _begin(parts: Parts, holds: _Holds, association_id: int, priority: int) -> Target:
     with parts.unit_of_work() as session:
-        hold.confirm(session)
+        holds.confirm(session)
         association = lock(session, association_id)
         attributes.begin_change(session, parts, association.peer_group_id, {"group-priority": priority})
         target = target_of(association)
@@ -58,18 +74,18 @@ def _begin(parts: Parts, hold: Hold, association_id: int, priority: int) -> Targ
         return target
 
 
-def _give_up(parts: Parts, hold: Hold, association_id: int, *, uncertain: bool) -> None:
+def _give_up(parts: Parts, holds: _Holds, association_id: int, *, uncertain: bool) -> None:
     """The old priority stays. A peer that may hold the new one is made sure of only by a sync."""
     with parts.unit_of_work() as session:
-        association = _confirmed(session, hold, association_id)
+        association = _confirmed(session, holds, association_id)
         if uncertain:
             changes.association_changed(association)
         session.commit()
 
 
-def _keep(parts: Parts, hold: Hold, association_id: int, priority: int) -> Answer:
+def _keep(parts: Parts, holds: _Holds, association_id: int, priority: int) -> Answer:
     with parts.unit_of_work() as session:
-        association = _confirmed(session, hold, association_id)
+        association = _confirmed(session, holds, association_id)
         association.peer_group_priority = priority
         session.flush()
         answer = ASSOCIATION.of(association)
@@ -77,8 +93,8 @@ def _keep(parts: Parts, hold: Hold, association_id: int, priority: int) -> Answe
         return answer
 
 
-def _confirmed(session: Session, hold: Hold, association_id: int) -> PeerGroupAssociation:
-    hold.confirm(session)
+def _confirmed(session: Session, holds: _Holds, association_id: int) -> PeerGroupAssociation:
+    holds.confirm(session)
     association = lock(session, association_id)
     attributes.end_change(session, association.peer_group_id)
     return association

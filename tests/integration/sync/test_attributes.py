@@ -121,30 +121,33 @@ def test_a_change_beside_a_run_is_not_taken_for_granted(quiet: Site) -> None:
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
 
 
-def test_a_change_that_took_longer_than_a_lease_is_not_taken_for_granted(
-    quiet: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def slow(quiet: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The peer takes 90 seconds for a change, and less than a lease for each of its requests."""
     passed = [0.0]
     clocks = SimpleNamespace(
         monotonic=lambda: time.monotonic() + passed[0], time=lambda: time.time() + passed[0]
     )
     for module in ("dcapi.jobs.hold", "dcapi.sync.turns"):
         monkeypatch.setattr(f"{module}.time", clocks)
-
-    def run() -> None:
-        """What was sent is sent over by a run that knows the old values."""
-        check = quiet.peer.before_request
-        quiet.ask_for_sync()
-        attend(quiet.parts, 1)
-        quiet.peer.before_request = check
-
     for method in ("system_uuid", "group", "update_group"):
         quiet.peer.do(lambda: passed.__setitem__(0, passed[0] + 30), on=method)
-    quiet.peer.do(run, on="update_group", after=True)
-    assert patch(quiet, {"max-subcloud-rehoming": 3}).status_code == 200
-    quiet.run_jobs()
-    assert quiet.there.group_named("trains")["max_subcloud_rehoming"] == 10
-    assert quiet.standing() == ("out-of-sync", "out-of-sync")
+    return quiet
+
+
+def test_a_change_that_took_longer_than_a_lease_is_not_taken_for_granted(slow: Site) -> None:
+    def run() -> None:
+        """What was sent is sent over by a run that knows the old values."""
+        check = slow.peer.before_request
+        slow.ask_for_sync()
+        attend(slow.parts, 1)
+        slow.peer.before_request = check
+
+    slow.peer.do(run, on="update_group", after=True)
+    assert patch(slow, {"max-subcloud-rehoming": 3}).status_code == 200
+    slow.run_jobs()
+    assert slow.there.group_named("trains")["max_subcloud_rehoming"] == 10
+    assert slow.standing() == ("out-of-sync", "out-of-sync")
 
 
 def test_a_taken_name_is_a_conflict_before_any_peer_is_called(quiet: Site) -> None:
@@ -226,6 +229,23 @@ def test_a_priority_change_whose_process_died_is_given_up_by_the_reconciler(quie
     quiet.run_jobs()
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
     assert operations(quiet) == 0
+
+
+def test_a_priority_that_took_longer_than_a_lease_leaves_the_next_change_its_note(slow: Site) -> None:
+    """Without the note, nobody would know what the peers may hold when that change's process dies."""
+
+    def begin_another_change() -> None:
+        assert attributes.hold_group(slow.parts, 1) is not None
+        with slow.parts.unit_of_work() as session:
+            attributes.begin_change(session, slow.parts, 1, {"max-subcloud-rehoming": 3})
+            session.commit()
+
+    slow.peer.do(begin_another_change, on="update_group", after=True)
+    answer = slow.operator.patch("/peer-group-associations/1", json={"peer_group_priority": 7})
+    assert answer.status_code == 503
+    assert operations(slow) == 1
+    association = slow.association()
+    assert (association["peer-group-priority"], association["sync-status"]) == (1, "out-of-sync")
 
 
 def test_another_uuid_of_a_peer_is_another_system(quiet: Site) -> None:
