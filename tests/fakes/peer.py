@@ -12,7 +12,8 @@ from dcapi.peers.address import PeerAddress
 from dcapi.peers.errors import ASSOCIATION, SYSTEM_PEER
 from dcapi.peers.payload import SubcloudPayload
 from dcapi.peers.port import Answer, PeerPort, Peers, Reference, nothing
-from tests.fakes.peer_site import FakeSite, copied, one, without
+from tests.fakes.peer_site import FakeSite
+from tests.fakes.tables import copied, one, without
 
 T = TypeVar("T")
 

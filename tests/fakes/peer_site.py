@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import uuid as uuids
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, SUBCLOUD, PeerRefused
 from dcapi.peers.payload import SubcloudPayload
 from dcapi.peers.port import Answer, Reference
+from tests.fakes.tables import one, put, refused
 
 SYNC_STATUSES = {"syncing", "in-sync", "out-of-sync", "failed", "unknown"}
 # Fields of a group in an answer, by their spelling in a request.
@@ -24,10 +24,6 @@ GROUP_FIELDS = {
 }
 SECRETS_OF_PAYLOAD = {"sysadmin_password", "ansible_ssh_pass", "ansible_become_pass"}
 CREATED = "2026-01-01 00:00:00.000000"
-
-
-def refused(status: int, text: str) -> PeerRefused:
-    return PeerRefused(f"Fake peer: answered {status}: {text}", status, text)
 
 
 class FakeSite:
@@ -377,25 +373,3 @@ def group_fields(values: Answer) -> Answer:
     if fields.get("migration_status") == "none":
         fields["migration_status"] = None
     return fields
-
-
-def put(table: dict[int, Answer], row: Answer) -> int:
-    table[row["id"]] = row
-    row_id: int = row["id"]
-    return row_id
-
-
-def one(table: dict[int, Answer], key: str, value: Any, kind: str) -> Answer:
-    """The row of this value; refuses like the site when there is none."""
-    for row in table.values():
-        if row[key] == value:
-            return row
-    raise refused(404, f"{kind} not found")
-
-
-def without(rows: dict[int, Answer], *keys: str) -> list[Answer]:
-    return [{key: value for key, value in row.items() if key not in keys} for row in copied(rows).values()]
-
-
-def copied(value: Any) -> Any:
-    return copy.deepcopy(value)
