@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation
 from dcapi.models.locks import locked
@@ -20,17 +21,10 @@ ATTEND_JOB = "attend"
 TELL_DELAY = 0.05
 
 
-AFTERWARDS = (selectinload(PeerGroupAssociation.group), selectinload(PeerGroupAssociation.peer))
-
-
-def _locking(*conditions: ColumnElement[bool]) -> Select[PeerGroupAssociation]:
-    """A statement that locks associations in the order of their ids, so that no two wait for each other.
-
-    Their groups and peers are read after it: PostgreSQL reads again what it waited for, not what is joined.
-    """
-    query = select(PeerGroupAssociation).where(*conditions).order_by(PeerGroupAssociation.id)
-    query = query.options(*AFTERWARDS)
-    return locked(query, of=PeerGroupAssociation).execution_options(populate_existing=True)
+def _locking(*conditions: ColumnElement[bool]) -> Select[int]:
+    """A statement that locks associations in the order of their ids, so that no two wait for each other."""
+    query = select(PeerGroupAssociation.id).where(*conditions).order_by(PeerGroupAssociation.id)
+    return locked(query)
 
 
 # Put together once: that takes as long as running them, and every change of a member runs the first one.
@@ -39,6 +33,23 @@ OF_GROUPS = _locking(
     PeerGroupAssociation.peer_group_id.in_(bindparam("group_ids", expanding=True)), IS_PRIMARY
 )
 OF_PEER = _locking(PeerGroupAssociation.system_peer_id == bindparam("peer_id"), IS_PRIMARY)
+OF_IDS = (
+    select(PeerGroupAssociation)
+    .where(PeerGroupAssociation.id.in_(bindparam("ids", expanding=True)))
+    .order_by(PeerGroupAssociation.id)
+    .execution_options(populate_existing=True)
+)
+
+
+def _lock(
+    session: Session, locking: Select[int], values: Mapping[str, Any] | None = None
+) -> list[PeerGroupAssociation]:
+    """Lock the associations, then read them with their groups and peers.
+
+    Not in one: PostgreSQL reads a row anew when it waited for its lock, and not what is joined to it.
+    """
+    ids = session.scalars(locking, values).all()
+    return list(session.scalars(OF_IDS, {"ids": ids})) if ids else []
 
 
 def group_changed(session: Session, group_ids: Iterable[int]) -> list[PeerGroupAssociation]:
@@ -46,16 +57,15 @@ def group_changed(session: Session, group_ids: Iterable[int]) -> list[PeerGroupA
 
     Locks and returns the primary associations of the groups, moved. The caller commits.
     """
-    return _changed(session.scalars(OF_GROUPS, {"group_ids": list(group_ids)}))
+    return _changed(_lock(session, OF_GROUPS, {"group_ids": list(group_ids)}))
 
 
 def peer_changed(session: Session, peer_id: int) -> list[PeerGroupAssociation]:
     """The same for all groups that one system peer is to have."""
-    return _changed(session.scalars(OF_PEER, {"peer_id": peer_id}))
+    return _changed(_lock(session, OF_PEER, {"peer_id": peer_id}))
 
 
-def _changed(locked: Iterable[PeerGroupAssociation]) -> list[PeerGroupAssociation]:
-    associations = list(locked)
+def _changed(associations: list[PeerGroupAssociation]) -> list[PeerGroupAssociation]:
     for association in associations:
         association_changed(association)
     return associations
@@ -85,7 +95,7 @@ def member_changed_here(session: Session, group_id: int) -> list[PeerGroupAssoci
 
 def lock_associations(session: Session, *conditions: ColumnElement[bool]) -> list[PeerGroupAssociation]:
     """Lock the associations that meet the conditions, and read them as they are now."""
-    return list(session.scalars(_locking(*conditions)))
+    return _lock(session, _locking(*conditions))
 
 
 def lock_association(session: Session, association_id: int) -> PeerGroupAssociation | None:
