@@ -17,6 +17,7 @@ from dcapi.lab.ports import HOST, Port
 from dcapi.lab.proxy import Proxy
 from dcapi.lab.report import Note, Report
 from dcapi.lab.site import LabSite
+from dcapi.lab.waiting import wait_until
 
 # What a site's subclouds use as the gateway of the system controller, once that site leads them.
 GATEWAY_A = "10.32.0.1"
@@ -117,6 +118,14 @@ class Pair:
         for operator, other, endpoint, gateway in pairs:
             if operator.find("system-peers", other.name) is None:
                 operator.create("system-peers", peer_fields(other, endpoint, gateway))
+
+    def wait_for_peer(self, availability: str) -> None:
+        """Wait until A knows of B that it is ``available``, or ``unavailable``."""
+        wait_until(
+            f"B to be {availability} for A",
+            lambda: self.peer_at_a()["availability-state"],
+            lambda seen: seen == availability,
+        )
 
     def peer_at_a(self) -> Json:
         """The system peer that stands for B at A."""

@@ -32,3 +32,22 @@ def wait_until(
         if time.monotonic() >= deadline:
             raise OverdueError(f"{what}: not within {within:g} s; seen last: {seen!r}")
         time.sleep(every)
+
+
+def wait_until_still(
+    what: str, look: Callable[[], Seen], *, seconds: float, within: float = 30.0, every: float = POLL_SECONDS
+) -> Seen:
+    """Call ``look`` until it returned the same for ``seconds``, and return that; raises OverdueError."""
+    seen = look()
+    since = time.monotonic()
+
+    def look_again() -> Seen:
+        nonlocal seen, since
+        before, seen = seen, look()
+        if seen != before:
+            since = time.monotonic()
+        return seen
+
+    return wait_until(
+        what, look_again, lambda _: time.monotonic() - since >= seconds, within=within, every=every
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dcapi.lab.expectations import expect, expect_equal
 from dcapi.lab.members import Member
 from dcapi.lab.operator import Json
-from dcapi.lab.pair import Pair
+from dcapi.lab.pair import HEARTBEAT_SECONDS, Pair
 from dcapi.lab.scenarios.changes import CHANGES, Change, make_other_group
 from dcapi.lab.shared_group import (
     ASSOCIATIONS,
@@ -16,6 +16,7 @@ from dcapi.lab.shared_group import (
     mixed_members,
     shared_group,
 )
+from dcapi.lab.waiting import wait_until_still
 
 # What of a member at B a change can be seen in.
 VISIBLE_AT_B = ("description", "location", "data_install", "rehome_data")
@@ -96,7 +97,11 @@ def changes_elsewhere_touch_nothing(pair: Pair) -> None:
     """Scenario 7."""
     with pair.step("a group is in sync on both sites"):
         shared = shared_group(pair, "beacons", [pair.new_member("beacon")])
-        before = _all_associations(pair)
+    with pair.step("what A does by itself after an outage of B is done"):
+        pair.wait_for_peer("available")
+        before = wait_until_still(
+            "associations to be left alone", lambda: _all_associations(pair), seconds=2 * HEARTBEAT_SECONDS
+        )
     with pair.step("a subcloud in no group is updated: no info_message, no association touched"):
         alone = pair.new_member("buoy")
         pair.deploy(alone)

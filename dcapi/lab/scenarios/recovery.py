@@ -9,7 +9,6 @@ from dcapi.lab.faults import Hold
 from dcapi.lab.operator import Json
 from dcapi.lab.pair import Pair
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate, shared_group
-from dcapi.lab.waiting import wait_until
 
 # Members of the group whose sync is cut off, and how many of them B has by then.
 MANY = 50
@@ -34,7 +33,7 @@ def returning_peer_is_told(pair: Pair) -> None:
     _is_told_and_synced(shared)
     with pair.step("a member is changed after B was declared unavailable"):
         pair.take_b_down()
-        _wait_availability(pair, "unavailable")
+        pair.wait_for_peer("unavailable")
         pair.at_a.update_subcloud(changing.name, {"location": "Under the hill"})
         shared.expect_status_at_a("failed")
         pair.bring_b_back()
@@ -48,17 +47,11 @@ def _is_told_and_synced(shared: SharedGroup) -> None:
         shared.sync()
 
 
-def _wait_availability(pair: Pair, wanted: str) -> None:
-    wait_until(
-        f"B to be {wanted} for A", lambda: pair.peer_at_a()["availability-state"], lambda it: it == wanted
-    )
-
-
 def quiet_outage_leaves_both_in_sync(pair: Pair) -> None:
     """Scenario 8."""
     with pair.step("a group is in sync on both sites, and B is known to be available"):
         shared = shared_group(pair, "silos", [pair.new_member("silo")])
-        _wait_availability(pair, "available")
+        pair.wait_for_peer("available")
     with pair.step("B goes down: unknown on A, with an alarm"):
         pair.take_b_down()
         association = shared.expect_status_at_a("unknown")
