@@ -48,6 +48,8 @@ SHORTEST_LOOK, LONGEST_LOOK = 0.3, 10.0
 # Seconds that the process of a playbook has beyond its limit, and to end in when it is told to.
 GRACE_SECONDS = 60.0
 END_SECONDS = 5.0
+# Seconds between two looks for the mark of a process that was just started: mostly it takes less.
+MARK_LOOK_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -353,12 +355,23 @@ def _launch(
         start_new_session=True,
     )
     assert process.stdin is not None
+    _wait_for_mark(process, token)
     try:
         with process.stdin as stdin:
             stdin.write(json.dumps(job).encode())
     except BrokenPipeError:  # it died: the next look finds that out
         logger.warning("the process of a playbook died as it began: %s", folder.path)
     return process
+
+
+def _wait_for_mark(process: subprocess.Popen[bytes], token: str) -> None:
+    """Wait until a new process can be found: before that, nobody who wants to end it would see it."""
+    deadline = time.monotonic() + END_SECONDS
+    mark = playbook_process.SUPERVISOR_MARK
+    while process.poll() is None and not playbook_process.is_marked(process.pid, mark, token):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(MARK_LOOK_SECONDS)
 
 
 def _environment(folder: PlaybookFolder, token: str) -> dict[str, str]:

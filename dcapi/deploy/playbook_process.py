@@ -50,8 +50,12 @@ UNREADABLE = (OSError, ValueError)
 
 def marked_processes(mark: str, token: str) -> list[int]:
     """Process ids of this user's processes with this mark in their environment."""
-    wanted = f"{mark}={token}".encode()
-    return [pid for pid in _all_processes() if wanted in _environment(pid)]
+    return [pid for pid in _all_processes() if is_marked(pid, mark, token)]
+
+
+def is_marked(pid: int, mark: str, token: str) -> bool:
+    """Whether a process shows this mark; one that was just started does so a moment later."""
+    return f"{mark}={token}".encode() in _environment(pid)
 
 
 def _all_processes() -> list[int]:

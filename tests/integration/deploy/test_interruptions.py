@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 
 import pytest
 
+from dcapi.deploy import playbook_process
 from dcapi.deploy.playbook_folder import PlaybookFolder
 from dcapi.deploy.playbook_process import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.deploy.port import Done, Failed, Phase, Running
@@ -83,6 +85,26 @@ def test_a_worker_ends_what_it_looks_after_for_one_that_died(workshop: Workshop)
     assert isinstance(other.poll(Phase.INSTALL, target_of()), Running)
     other.close()
     assert processes(token) == []
+
+
+def test_a_worker_that_ends_right_after_it_began_a_playbook_ends_it_too(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the kernel has set up a new process, it shows an empty environment: nobody finds its mark."""
+    looks: Counter[int] = Counter()
+    read = playbook_process._environment
+
+    def read_late(pid: int) -> list[bytes]:
+        looks[pid] += 1
+        return read(pid) if looks[pid] > 3 else []
+
+    monkeypatch.setattr(playbook_process, "_environment", read_late)
+    workshop.write(Phase.INSTALL, HANG)
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target_of())
+    deployer.close()
+    monkeypatch.undo()
+    assert processes(workshop.token(Phase.INSTALL)) == []
 
 
 def test_what_a_killed_process_left_running_is_ended_before_the_phase_begins_anew(workshop: Workshop) -> None:
