@@ -368,9 +368,9 @@ def _wait_for_mark(process: subprocess.Popen[bytes], token: str) -> None:
     """Wait until a new process can be found: before that, nobody who wants to end it would see it."""
     deadline = time.monotonic() + END_SECONDS
     mark = playbook_process.SUPERVISOR_MARK
-    while process.poll() is None and not playbook_process.is_marked(process.pid, mark, token):
-        if time.monotonic() > deadline:
-            break
+    while process.poll() is None and time.monotonic() < deadline:
+        if playbook_process.is_marked(process.pid, mark, token):
+            return
         time.sleep(MARK_LOOK_SECONDS)
 
 

@@ -138,7 +138,7 @@ def _note_asked(parts: Parts, hold: Hold, association_id: int) -> Progress:
     """The peer knows that this site migrates the group; the end of the migration asks it again."""
     with parts.unit_of_work() as session:
         hold.confirm(session)
-        association = _lock_with_group(session, association_id)
+        association = lock_association(session, association_id)
         if association is not None and association.group.migrating_here:
             association.audit_to_ask = False
             session.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -65,6 +66,17 @@ def waits_for_a_lock(session: Session) -> bool:
     return bool(found)
 
 
+def commit_while_it_waits(session: Session, other: Callable[[], object]) -> None:
+    """Commit as soon as the other one waits for a lock of this session, and let it come to its end."""
+    with ThreadPoolExecutor(1) as pool, Session(session.get_bind()) as looking:
+        waiting = pool.submit(other)
+        try:
+            wait_until("the other one to wait", lambda: waits_for_a_lock(looking))
+        finally:
+            session.commit()
+        waiting.result(10)
+
+
 @pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
 def test_a_peer_that_heard_that_a_migration_began_is_still_asked_when_it_ends_meanwhile(site: Site) -> None:
     site.associate()
@@ -73,14 +85,10 @@ def test_a_peer_that_heard_that_a_migration_began_is_still_asked_when_it_ends_me
     site.change(PeerGroupAssociation, 1, audit_to_ask=True)
     hold = hold_association(site.parts, 1)
     assert hold is not None
-    engine = engine_of(site)
-    with ThreadPoolExecutor(1) as pool, Session(engine) as ending, Session(engine) as looking:
+    with Session(engine_of(site)) as ending:
         assert migrate_rows.end_if_done(ending, site.parts.site, 1) == [1]
         ending.flush()
-        noting = pool.submit(audit._note_asked, site.parts, hold, 1)
-        wait_until("the other one to wait", lambda: waits_for_a_lock(looking))
-        ending.commit()
-        noting.result(10)
+        commit_while_it_waits(ending, lambda: audit._note_asked(site.parts, hold, 1))
     assert site.row().audit_to_ask
 
 
@@ -100,13 +108,9 @@ def test_a_change_that_waits_for_the_watcher_sees_that_the_peer_is_away(site: Si
     site.associate()
     site.run_jobs()
     site.change(PeerGroupAssociation, 1, sync_status=SyncStatus.OUT_OF_SYNC)
-    engine = engine_of(site)
-    with ThreadPoolExecutor(1) as pool, Session(engine) as watching, Session(engine) as looking:
+    with Session(engine_of(site)) as watching:
         declare_peer_away(watching)
-        changing = pool.submit(change_group, site)
-        wait_until("the other one to wait", lambda: waits_for_a_lock(looking))
-        watching.commit()
-        changing.result(10)
+        commit_while_it_waits(watching, lambda: change_group(site))
     assert (site.row().sync_status, site.row().sync_message) == (
         SyncStatus.FAILED,
         "Peer site-b is unavailable: it does not have the latest changes.",
