@@ -14,6 +14,9 @@ from types import TracebackType
 from typing import Any
 
 TOKEN_PATH = "/v3/auth/tokens"
+# Requests, as a server is told what to answer.
+LOGIN = f"POST {TOKEN_PATH}"
+GROUPS = "GET /v1.0/subcloud-peer-groups"
 
 
 @dataclass(frozen=True)

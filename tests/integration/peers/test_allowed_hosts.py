@@ -11,9 +11,7 @@ from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerRefused
 from tests.integration.peers.conftest import PASSWORD, PATIENT, address_of
-from tests.integration.peers.servers import PeerServer, answer, catalogue
-
-GROUPS = "GET /v1.0/subcloud-peer-groups"
+from tests.integration.peers.servers import GROUPS, PeerServer, answer, catalogue
 
 ClientOf = Callable[[str, str], PeerClient]
 

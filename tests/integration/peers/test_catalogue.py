@@ -8,10 +8,8 @@ import pytest
 
 from dcapi.peers.client import PeerClient
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from tests.integration.peers.servers import TOKEN_PATH, PeerServer, answer, catalogue, cut, endpoint
+from tests.integration.peers.servers import GROUPS, LOGIN, PeerServer, answer, catalogue, cut, endpoint
 
-LOGIN = f"POST {TOKEN_PATH}"
-GROUPS = "GET /v1.0/subcloud-peer-groups"
 NO_GROUPS = answer({"subcloud_peer_groups": []})
 
 

@@ -14,6 +14,7 @@ from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
 from tests.integration.peers.conftest import HASTY, address_of
 from tests.integration.peers.servers import (
+    GROUPS,
     PeerServer,
     answer,
     drip,
@@ -22,7 +23,6 @@ from tests.integration.peers.servers import (
     silent_listener,
 )
 
-GROUPS = "GET /v1.0/subcloud-peer-groups"
 NEW_GROUP = "POST /v1.0/subcloud-peer-groups"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 # The limit of a request in these tests is 1.5 s; what is above is this machine being busy.

@@ -21,7 +21,8 @@ from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.exchange import within
 from tests.integration.peers.conftest import PASSWORD
 from tests.integration.peers.servers import (
-    TOKEN_PATH,
+    GROUPS,
+    LOGIN,
     PeerServer,
     answer,
     cut,
@@ -30,8 +31,6 @@ from tests.integration.peers.servers import (
     token_body,
 )
 
-LOGIN = f"POST {TOKEN_PATH}"
-GROUPS = "GET /v1.0/subcloud-peer-groups"
 NO_GROUPS = answer({"subcloud_peer_groups": []})
 EXPIRED = answer({"error": {"code": 401, "message": "The token has run out"}}, 401)
 

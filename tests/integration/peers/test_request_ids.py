@@ -6,9 +6,8 @@ import pytest
 
 from dcapi.log import request_ids
 from dcapi.peers.client import PeerClient
-from tests.integration.peers.servers import PeerServer, answer
+from tests.integration.peers.servers import GROUPS, PeerServer, answer
 
-GROUPS = "GET /v1.0/subcloud-peer-groups"
 # As the header's name comes in.
 HEADER = "x-openstack-request-id"
 

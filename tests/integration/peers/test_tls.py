@@ -15,9 +15,8 @@ from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from tests.certificates import self_signed
 from tests.integration.peers.conftest import HASTY, PATIENT, address_of
-from tests.integration.peers.servers import TOKEN_PATH, PeerServer, answer, catalogue, drip
+from tests.integration.peers.servers import GROUPS, TOKEN_PATH, PeerServer, answer, catalogue, drip
 
-GROUPS = "GET /v1.0/subcloud-peer-groups"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 

@@ -11,6 +11,7 @@ import pytest
 from dcapi.peers.client import PeerClient
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from tests.integration.peers.servers import (
+    GROUPS,
     PeerServer,
     answer,
     cut,
@@ -21,7 +22,6 @@ from tests.integration.peers.servers import (
     send,
 )
 
-GROUPS = "GET /v1.0/subcloud-peer-groups"
 NEW_GROUP = "POST /v1.0/subcloud-peer-groups"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
