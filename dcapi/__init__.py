@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,41 +13,48 @@ from typing import Any
 from flask import Flask
 
 from dcapi import api, cli
-from dcapi.api import proxies, request_ids
+from dcapi.api import proxies, request_ids, site_certificates
 from dcapi.api.application import Application
 from dcapi.api.database import open_database, unit_of_work_of
 from dcapi.api.request import EXTENSION
 from dcapi.auth import guard
 from dcapi.deploy.registry import deployer_of
 from dcapi.instance import InstanceFolder
-from dcapi.jobs.bell import Bell
 from dcapi.jobs.engines import make_jobs
-from dcapi.jobs.guard import Guard, Shares
+from dcapi.jobs.quota import KeyedQuota, Quota
+from dcapi.jobs.shared_questions import SharedQuestions
+from dcapi.jobs.wakeup import Wakeup
 from dcapi.log import configure_logging
-from dcapi.parts import Parts
 from dcapi.peers.directory import Peers
 from dcapi.preparation import Prepared, prepare
-from dcapi.services import deployment, network_reconfiguration, prestaging, undeployment
+from dcapi.runtime import Runtime
+from dcapi.services import system_peers
+from dcapi.services.deploying import deployment, network_reconfiguration, prestaging, undeployment
 from dcapi.settings import PREFIX, Settings, settings_from
-from dcapi.sync import migrate, migrate_member, reconcile
-from dcapi.sync.attendance import attend
+from dcapi.sync import attributes
+from dcapi.sync.attend import attend
 from dcapi.sync.changes import ATTEND_JOB
-from dcapi.sync.monitor import Monitor
+from dcapi.sync.reconcile import Reconciler, Source, associations_outstanding
+from dcapi.sync.takeover import coordination, rehoming
+from dcapi.sync.watch.monitor import Monitor
+from dcapi.tasks import holders
+from dcapi.tasks.runner import TASK_JOB, TaskKind, make_steps, tasks_due
 
 __all__ = ["create_app", "prepare", "start", "stop"]
 
 RUNNING = "dcapi.running"
 
-# What the reconciler asks for work that is due.
-SOURCES = (
-    reconcile.associations_undone,
-    reconcile.attribute_changes_undone,
-    deployment.deployments_due,
-    migrate.migrations_due,
-    network_reconfiguration.WORK.due,
-    prestaging.WORK.due,
-    undeployment.undeployments_due,
+# All kinds of long work.
+TASK_KINDS: tuple[TaskKind[Any, Any], ...] = (
+    attributes.TASK,
+    coordination.TASK,
+    deployment.TASK,
+    network_reconfiguration.TASK,
+    prestaging.TASK,
+    rehoming.TASK,
+    undeployment.TASK,
 )
+KINDS = {kind.name: kind for kind in TASK_KINDS}
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -61,12 +65,13 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Application("dcapi", static_folder=None)
     settings = _configure(app, overrides or {})
     configure_logging(settings)
-    prepared = prepare(settings)
+    prepared = prepare(settings, serves=not cli.is_command())
     open_database(app, settings, prepared.database_uri, prepared.keyring)
-    app.extensions[EXTENSION] = parts = _build_parts(app, settings, prepared)
-    _register_jobs(parts)
+    app.extensions[EXTENSION] = runtime = _build_runtime(app, settings, prepared)
+    _register_jobs(runtime)
+    site_certificates.register(app, settings)
     guard.install(app, settings)
-    api.register(app)
+    api.register(app, settings)
     cli.register(app)
     request_ids.register(app)  # last, so that whatever answers further in does so under an id
     proxies.register(app, settings)  # before all of it, so that everybody sees the same client
@@ -83,60 +88,61 @@ def _configure(app: Flask, overrides: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _build_parts(app: Flask, settings: Settings, prepared: Prepared) -> Parts:
-    return Parts(
+def _build_runtime(app: Flask, settings: Settings, prepared: Prepared) -> Runtime:
+    unit_of_work = unit_of_work_of(app)
+    return Runtime(
         settings=settings,
         site=prepared.site,
-        unit_of_work=unit_of_work_of(app),
+        unit_of_work=unit_of_work,
         jobs=make_jobs(settings),
-        peers=Peers(settings),
+        peers=Peers(settings, partial(system_peers.note_login, unit_of_work)),
         deployer=deployer_of(settings),
-        waiters=Guard(settings.THREADS // 2),
-        peer_callers=Guard(max(1, settings.THREADS // 4)),
-        peer_jobs=Shares(max(2, settings.JOB_THREADS // 4)),
-        monitor_bell=Bell(),
-        owner=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
+        waiters=Quota(settings.THREADS // 2),
+        peer_callers=Quota(max(1, settings.THREADS // 4)),
+        peer_jobs=KeyedQuota(max(2, settings.JOB_THREADS // 4)),
+        group_looks=SharedQuestions(),
+        monitor_wakeup=Wakeup(),
+        owner=holders.own_name(),
     )
 
 
-def _register_jobs(parts: Parts) -> None:
-    parts.jobs.register(ATTEND_JOB, partial(attend, parts))
-    parts.jobs.register(reconcile.RECOVER_ATTRIBUTES_JOB, partial(reconcile.recover_attributes, parts))
-    parts.jobs.register(deployment.JOB, partial(deployment.step, parts))
-    parts.jobs.register(migrate.GROUP_JOB, partial(migrate.coordinate, parts))
-    parts.jobs.register(migrate.MEMBER_JOB, partial(migrate_member.take_over, parts))
-    parts.jobs.register(undeployment.JOB, partial(undeployment.step, parts))
-    for work in (network_reconfiguration.WORK, prestaging.WORK):
-        parts.jobs.register(work.name, partial(work.step, parts))
+def _register_jobs(runtime: Runtime) -> None:
+    runtime.jobs.register(ATTEND_JOB, partial(attend, runtime))
+    runtime.jobs.register(TASK_JOB, partial(make_steps, runtime, KINDS))
+
+
+def sources(runtime: Runtime) -> tuple[Source, ...]:
+    """What the reconciler asks for work that is due."""
+    return associations_outstanding, partial(tasks_due, runtime, KINDS)
 
 
 @dataclass(frozen=True)
 class Running:
     """What works in the background of one process."""
 
-    reconciler: reconcile.Reconciler
+    reconciler: Reconciler
     monitor: Monitor
 
 
 def start(app: Flask) -> None:
     """Start the jobs and the reconciler of this process; to be called once, after any fork."""
-    parts: Parts = app.extensions[EXTENSION]
-    running = Running(reconcile.Reconciler(parts, SOURCES), Monitor(parts))
+    runtime: Runtime = app.extensions[EXTENSION]
+    running = Running(Reconciler(runtime, sources(runtime)), Monitor(runtime))
     app.extensions[RUNNING] = running
-    parts.jobs.start()
+    runtime.jobs.start()
     running.reconciler.start()
     running.monitor.start()
 
 
 def stop(app: Flask) -> bool:
     """Drain the jobs within DRAIN_SECONDS; returns whether all ended. A sweep finds what was cut off."""
-    parts: Parts = app.extensions[EXTENSION]
+    runtime: Runtime = app.extensions[EXTENSION]
     running: Running | None = app.extensions.pop(RUNNING, None)
     if running is None:
         return True
     running.reconciler.stop()
     running.monitor.stop()
-    drained = parts.jobs.drain(parts.settings.DRAIN_SECONDS)
-    parts.deployer.close()
-    parts.peers.close()
+    drained = runtime.jobs.drain(runtime.settings.DRAIN_SECONDS)
+    runtime.deployer.close()
+    runtime.peers.close()
     return drained

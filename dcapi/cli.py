@@ -10,8 +10,8 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from dcapi.api.request import parts
-from dcapi.audit import audited_command
+from dcapi.api.request import runtime
+from dcapi.audit_log import audited_command
 from dcapi.auth.guard import embedded_identity
 from dcapi.auth.policy import rights
 from dcapi.auth.rules import ROLES
@@ -22,10 +22,19 @@ from dcapi.services import secrets_rotation, subclouds
 
 dcapi_group = AppGroup("dcapi", help="Look after this site.")
 user_group = AppGroup("user", help="Users of the embedded identity service.")
+token_group = AppGroup("token", help="Tokens of the embedded identity service.")
 dcapi_group.add_command(user_group)
+dcapi_group.add_command(token_group)
 
-# Bytes that are read of a password: more than the longest one takes in UTF-8.
-PASSWORD_BYTES = 4 * LONGEST_PASSWORD + 2
+# Bytes that are read of a line: more than the longest password takes in UTF-8, and any token.
+LINE_BYTES = max(4 * LONGEST_PASSWORD + 2, 64 * 1024)
+
+SETTING_WAITS = "DCAPI_ADMIN_PASSWORD is set: it counts again, for the user {}, when it changes"
+
+
+def is_command() -> bool:
+    """Whether this process was started as a command of flask, and not to serve the site."""
+    return click.get_current_context(silent=True) is not None
 
 
 def register(app: Flask) -> None:
@@ -66,8 +75,11 @@ def add_user(name: str, roles: Sequence[str], projects: Sequence[str], password_
 def list_users() -> None:
     """List the users with their roles and projects."""
     with _errors_told():
-        rows = [(user.name, ",".join(user.roles), ",".join(user.projects)) for user in _users().list()]
-    for line in _table([("NAME", "ROLES", "PROJECTS"), *rows]):
+        rows = [
+            (user.name, ",".join(user.roles), ",".join(user.projects), "yes" if user.enabled else "no")
+            for user in _users().list()
+        ]
+    for line in _table([("NAME", "ROLES", "PROJECTS", "ENABLED"), *rows]):
         click.echo(line)
 
 
@@ -81,9 +93,26 @@ def set_password(name: str, password_stdin: bool) -> None:
     password = _password_from_stdin() if password_stdin else _password_from_terminal()
     with _errors_told(), audited_command("user", "set password", name):
         _users().set_password(name, password)
-    click.echo(f"user {name} has another password")
-    if name == ADMIN and parts().settings.ADMIN_PASSWORD:
-        click.echo(f"DCAPI_ADMIN_PASSWORD is set: the next start gives {name} that one", err=True)
+    click.echo(f"user {name} has a new password")
+    _tell_of_setting(name)
+
+
+@user_group.command("disable")
+@click.argument("name")
+def disable_user(name: str) -> None:
+    """Let the user NAME log in no more; its tokens end at once, for good."""
+    with _errors_told(), audited_command("user", "disable", name):
+        _users().disable(name)
+    click.echo(f"disabled user {name}")
+
+
+@user_group.command("enable")
+@click.argument("name")
+def enable_user(name: str) -> None:
+    """Let the user NAME log in again, with the password of before."""
+    with _errors_told(), audited_command("user", "enable", name):
+        _users().enable(name)
+    click.echo(f"enabled user {name}")
 
 
 @user_group.command("delete")
@@ -93,8 +122,37 @@ def delete_user(name: str) -> None:
     with _errors_told(), audited_command("user", "delete", name):
         _users().delete(name)
     click.echo(f"deleted user {name}")
-    if name == ADMIN and parts().settings.ADMIN_PASSWORD:
-        click.echo(f"DCAPI_ADMIN_PASSWORD is set: the next start makes {name} anew", err=True)
+    _tell_of_setting(name)
+
+
+def _tell_of_setting(name: str) -> None:
+    if name == ADMIN and runtime().settings.ADMIN_PASSWORD:
+        click.echo(SETTING_WAITS.format(name), err=True)
+
+
+@token_group.command("revoke")
+@click.argument("token")
+def revoke_token(token: str) -> None:
+    """End the token TOKEN, and no other one; `-` reads it from the first line of standard input."""
+    with _errors_told(), audited_command("token", "revoke") as told:
+        identity = embedded_identity()
+        found = identity.token_of(_line_of_stdin("token") if token == "-" else token)  # noqa: S105
+        # The token itself is a secret.
+        told["object_reference"] = found.claims.audit_id
+        identity.revoke(found)
+    click.echo(f"revoked a token of user {found.user.name}")
+
+
+@dcapi_group.command("rotate-token-key")
+def rotate_token_key() -> None:
+    """Sign tokens with a new key; those that are valid now stay so until they run out.
+
+    All processes take the new key up at once. To end all tokens, delete token.key and restart the site.
+    """
+    with _errors_told(), audited_command("token key", "rotate"):
+        identity = embedded_identity()
+        identity.rotate_token_key()
+    click.echo(f"a new key signs tokens; older ones stay valid for up to {identity.tokens.lifetime} s")
 
 
 @dcapi_group.command("policy")
@@ -114,13 +172,13 @@ def show_policy() -> None:
     "--availability",
     type=click.Choice([word.value for word in Availability]),
     required=True,
-    help="Whether the subcloud is on the air.",
+    help="Whether the subcloud is online or offline.",
 )
 def simulate(name: str, availability: str) -> None:
     """Take the subcloud NAME off the air, or put it on again: of a real one, this notes what you know."""
     told = audited_command("subcloud", "simulate", name)
-    with _errors_told(), told, parts().unit_of_work() as session:
-        subclouds.simulate(session, parts(), name, availability)
+    with _errors_told(), told, runtime().unit_of_work() as session:
+        subclouds.simulate(session, name, availability)
     click.echo(f"subcloud {name} is {availability}")
 
 
@@ -137,10 +195,10 @@ def rotate_secrets(drop_old_keys: bool) -> None:
     the keys in DCAPI_SECRETS_KEYS the first one is used; every process has to know it before.
     """
     with _errors_told(), audited_command("secrets", "rotate"):
-        report = secrets_rotation.rotate_secrets(parts(), drop_old_keys=drop_old_keys)
+        report = secrets_rotation.rotate_secrets(runtime(), drop_old_keys=drop_old_keys)
     for name, count in report.tables.items():
         click.echo(f"{name}: {count.rows} rows with secrets, {count.reencrypted} encrypted anew")
-    for line in _told_of_keys(report, in_settings=bool(parts().settings.SECRETS_KEYS)):
+    for line in _told_of_keys(report, in_settings=bool(runtime().settings.SECRETS_KEYS)):
         click.echo(line)
 
 
@@ -173,11 +231,15 @@ def _errors_told() -> Iterator[None]:
 
 
 def _password_from_stdin() -> str:
-    line = sys.stdin.buffer.readline(PASSWORD_BYTES)
+    return _line_of_stdin("password")
+
+
+def _line_of_stdin(what: str) -> str:
+    line = sys.stdin.buffer.readline(LINE_BYTES)
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise click.ClickException("The password on standard input is not UTF-8") from error
+        raise click.ClickException(f"The {what} on standard input is not UTF-8") from error
 
 
 def _password_from_terminal() -> str:

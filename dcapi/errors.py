@@ -33,10 +33,6 @@ class NotFound(DcapiError):
     code = 404
 
 
-class MethodNotAllowed(DcapiError):
-    code = 405
-
-
 class Conflict(DcapiError):
     code = 409
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 import threading
@@ -17,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
+from dcapi.audit_file import AUDIT_LOGGER, AuditFile
 from dcapi.errors import SettingsError
 from dcapi.settings import PREFIX, Settings
 
@@ -35,8 +34,6 @@ REQUEST_ID_HEADER = "X-Openstack-Request-Id"
 REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 LOGGER = "dcapi"
-AUDIT_LOGGER = "dcapi.audit"
-AUDIT_FILE_MODE = 0o600
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 Fields = Mapping[str, Any]
@@ -181,14 +178,6 @@ class _StandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-class _AuditFile(WatchedFileHandler):
-    """A file that only this site's user may read; it may be renamed at any time, by logrotate for one."""
-
-    def _open(self) -> Any:
-        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, AUDIT_FILE_MODE)
-        return os.fdopen(handle, "a", encoding="utf-8")
-
-
 def configure_logging(settings: Settings) -> None:
     """Write the log of this process as the settings say; once more replaces what was said before.
 
@@ -201,20 +190,31 @@ def configure_logging(settings: Settings) -> None:
     # Whatever else is left out, who changed what is not.
     audit.setLevel(logging.INFO)
     audit.propagate = not settings.AUDIT_FILE
-    _replace_handler(audit, _audit_file(settings.AUDIT_FILE), settings)
+    _replace_handler(audit, _audit_file(settings), settings)
 
 
-def _audit_file(name: str) -> logging.Handler | None:
-    if not name:
+def audit_file() -> AuditFile | None:
+    """The file that this process writes its audit log to; None when that is a part of the log."""
+    handlers = logging.getLogger(AUDIT_LOGGER).handlers
+    return next((handler for handler in handlers if isinstance(handler, AuditFile)), None)
+
+
+def _audit_file(settings: Settings) -> AuditFile | None:
+    """A worker goes on with the file that its master could open, whatever became of it since."""
+    if not settings.AUDIT_FILE:
         return None
+    found, known = AuditFile(PROJECT_ROOT / settings.AUDIT_FILE, strict=settings.AUDIT_STRICT), audit_file()
     try:
-        return _AuditFile(PROJECT_ROOT / name)
+        if known is None or known.path != found.path:
+            found.make()
     except OSError as error:
+        name = settings.AUDIT_FILE
         raise SettingsError(f"{PREFIX}AUDIT_FILE={name!r} cannot be written: {error}") from error
+    return found
 
 
 def _replace_handler(logger: logging.Logger, handler: logging.Handler | None, settings: Settings) -> None:
-    for old in [old for old in logger.handlers if isinstance(old, _StandardError | _AuditFile)]:
+    for old in [old for old in logger.handlers if isinstance(old, _StandardError | AuditFile)]:
         logger.removeHandler(old)
         old.close()
     if handler is not None:

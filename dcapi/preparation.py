@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Engine, insert, make_url, select
+from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
 
 from dcapi import migrations
 from dcapi.auth.rights import Rights
@@ -18,12 +19,15 @@ from dcapi.auth.strategy import prepare_callers
 from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
+from dcapi.models import SubcloudPeerGroup
 from dcapi.models.engine import SQLITE_FILE, database_uri, make_engine
 from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint, keys_in
+from dcapi.models.locks import locked
 from dcapi.models.site import THE_SITE, SiteRecord
-from dcapi.parts import Site
 from dcapi.peers.directory import Peers
+from dcapi.runtime import Site
 from dcapi.settings import Settings, unknown_names
+from dcapi.sync import changes
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +42,12 @@ class Prepared:
     site: Site
 
 
-def prepare(settings: Settings) -> Prepared:
+def prepare(settings: Settings, *, serves: bool = True) -> Prepared:
     """Make what is missing, or read what others made; any number of processes may do it at once.
 
-    Raises SettingsError when the environment contradicts what the database says.
+    ``serves``: the process is one of the site. A command may lack the site's environment: then what that says
+    of the site's name is no news. Raises SettingsError when the environment contradicts what the database
+    says.
     """
     _check_parts(settings)
     for name in unknown_names(os.environ):
@@ -54,7 +60,7 @@ def prepare(settings: Settings) -> Prepared:
         if not settings.SQLALCHEMY_DATABASE_URI:
             # Its journals get the mode of the file itself.
             folder.make_private(folder.path / SQLITE_FILE)
-        record = _prepare_database(uri, settings, keyring)
+        record = _prepare_database(uri, settings, keyring, serves=serves)
         prepare_callers(folder, settings)
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
 
@@ -87,7 +93,7 @@ class _Record:
     key_fingerprint: str = field(repr=False)
 
 
-def _prepare_database(uri: str, settings: Settings, keyring: Keyring) -> _Record:
+def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves: bool) -> _Record:
     engine = _engine(uri, settings, keyring)
     try:
         if engine.dialect.name == "sqlite":
@@ -96,11 +102,16 @@ def _prepare_database(uri: str, settings: Settings, keyring: Keyring) -> _Record
                 assert driver is not None
                 driver.execute("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
+            migrations.lock(connection)
+            _check_keys(_known_fingerprint(connection), keyring.keys)
             migrations.upgrade(connection)
             record = _site_record(connection, settings, fingerprint(keyring.keys[0]))
+            # Before anything is changed: it may be another site's database.
+            _check_record(record, settings, keyring.keys)
+            if serves:
+                _lead_under_own_name(connection, Site(record.uuid, settings.SITE_NAME))
     finally:
         engine.dispose()
-    _check_record(record, settings, keyring.keys)
     return record
 
 
@@ -110,7 +121,7 @@ def _engine(uri: str, settings: Settings, keyring: Keyring) -> Engine:
         engine = make_engine(uri, settings, keyring)
         engine.connect().close()
     except (ArgumentError, ModuleNotFoundError) as error:
-        raise SettingsError(f"DCAPI_SQLALCHEMY_DATABASE_URI names no database of use: {error}") from error
+        raise SettingsError(f"DCAPI_SQLALCHEMY_DATABASE_URI names no usable database: {error}") from error
     except (OperationalError, ProgrammingError) as error:
         raise SettingsError(f"the database cannot be opened: {error.orig}") from error
     return engine
@@ -144,6 +155,39 @@ def _site_record(connection: Connection, settings: Settings, key_fingerprint: st
     return _Record(found.uuid, found.key_fingerprint)
 
 
+def _lead_under_own_name(connection: Connection, site: Site) -> None:
+    """Name this site as it is called now in the groups that it leads, which makes a sync of them due."""
+    called_otherwise = (
+        SubcloudPeerGroup.system_leader_id == site.uuid,
+        SubcloudPeerGroup.system_leader_name != site.name,
+    )
+    with Session(connection) as session:
+        query = select(SubcloudPeerGroup).where(*called_otherwise).order_by(SubcloudPeerGroup.id)
+        groups = list(session.scalars(locked(query)))
+        for group in groups:
+            logger.info("this site leads peer group %s as %s now", group.peer_group_name, site.name)
+            group.system_leader_name = site.name
+        if groups:
+            changes.group_changed(session, [group.id for group in groups])
+        session.flush()
+
+
+def _known_fingerprint(connection: Connection) -> str | None:
+    """The fingerprint of the key that the secrets are encrypted with; None for a database that is new."""
+    if not inspect(connection).has_table(SiteRecord.__tablename__):
+        return None
+    return connection.scalar(select(SiteRecord.key_fingerprint))
+
+
+def _check_keys(known: str | None, keys: Sequence[str]) -> None:
+    """Before a migration reads secrets: with other keys it would take them for lost."""
+    if known is not None and known not in {fingerprint(key) for key in keys}:
+        raise SettingsError(
+            "the secrets in this database were encrypted with another key: give the site's keys in "
+            "DCAPI_SECRETS_KEYS, or the instance folder that holds them"
+        )
+
+
 def _checked_uuid(text: str) -> str:
     try:
         return str(uuid.UUID(text))
@@ -156,11 +200,6 @@ def _check_record(record: _Record, settings: Settings, keys: Sequence[str]) -> N
         raise SettingsError(
             f"DCAPI_SITE_UUID={settings.SITE_UUID} is not this database's site, which is {record.uuid}: "
             "use the database of that site, or leave the setting out"
-        )
-    if record.key_fingerprint not in {fingerprint(key) for key in keys}:
-        raise SettingsError(
-            "the secrets in this database were encrypted with another key: give the site's keys in "
-            "DCAPI_SECRETS_KEYS, or the instance folder that holds them"
         )
     if record.key_fingerprint != fingerprint(keys[0]):
         logger.warning(

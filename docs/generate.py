@@ -10,29 +10,44 @@ import ast
 import dataclasses
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask
 
-from config.default import Settings
 from dcapi.api import BLUEPRINTS
 from dcapi.auth.context import Caller
 from dcapi.auth.policy import Access, access_of
 from dcapi.auth.policy_file import PolicyFile
 from dcapi.auth.rights import Rights
 from dcapi.auth.rules import ROLES, RULES
-from dcapi.settings import CHOICES, KINDS, LIMITS, PREFIX
+from dcapi.settings import CHOICES, KINDS, LIMITS, PREFIX, Settings
 from dcapi.sync.status import FAILED_AS_BEFORE, STATUSES, TABLE, Event, Standing
-from docs import rights
+from docs import rights, values
 from docs.rights import UNNAMED_METHODS, shown_path
 
 DOCS = Path(__file__).resolve().parent
-SETTINGS_SOURCE = DOCS.parent / "config" / "default.py"
+SETTINGS_SOURCE = DOCS.parent / "dcapi" / "settings.py"
+
+CONFIG = DOCS.parent / "config"
 
 # A heading above a group of settings: "-- The site --".
 GROUP = re.compile(r"-- (?P<title>.+) --")
+
+ENVIRONMENT_HEAD = """\
+# The settings of a site with their defaults, as comments: to change one, remove the "#" and write another
+# value. docs/settings.md says which values each of them takes.
+#
+# A site reads its settings from the environment only. Copy this file, for instance to dcapi.env, and have the
+# copy read by what starts the site: systemd by EnvironmentFile=, a shell by `set -a; . ./dcapi.env; set +a`.
+# Only the site's user should be able to read a copy with passwords (chmod 600).
+#
+# This file is written by `make docs`.
+"""
+# Characters of a line there.
+ENVIRONMENT_WIDTH = 110
 
 # A cell of the status table that says: this event cannot occur in this status.
 NEVER = "\N{EN DASH}"
@@ -56,12 +71,13 @@ class Setting:
 
 
 def read_settings(source: str) -> list[Setting]:
-    """The settings in the text of config/default.py, each with the comment and the heading above it."""
+    """The settings in the text of dcapi/settings.py, each with the comment and the heading above it."""
     lines = source.splitlines()
     defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    described = _class_of_settings(source)
     found: list[Setting] = []
-    group, end = "", 0
-    for name, first, last in _assignments(source):
+    group, end = "", described.lineno
+    for name, first, last in _assignments(described):
         comments = [line.strip().lstrip("# ") for line in lines[end : first - 1] if "#" in line]
         headings = [match["title"] for match in map(GROUP.fullmatch, comments) if match]
         group = headings[-1] if headings else group
@@ -71,24 +87,30 @@ def read_settings(source: str) -> list[Setting]:
     return found
 
 
-def _assignments(source: str) -> Iterable[tuple[str, int, int]]:
-    """Name, first and last line of each annotated assignment in the class of the settings."""
-    settings = next(
+def _class_of_settings(source: str) -> ast.ClassDef:
+    return next(
         node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Settings"
     )
-    for node in settings.body:
+
+
+def _assignments(described: ast.ClassDef) -> Iterable[tuple[str, int, int]]:
+    """Name, first and last line of each annotated assignment in a class."""
+    for node in described.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             yield node.target.id, node.lineno, node.end_lineno or node.lineno
 
 
 def settings_tables() -> str:
     """A table for each group of settings."""
-    settings = read_settings(SETTINGS_SOURCE.read_text())
-    titles = dict.fromkeys(setting.group for setting in settings)
     return "\n\n".join(
-        f"## {title}\n\n" + _settings_table([setting for setting in settings if setting.group == title])
-        for title in titles
+        f"## {title}\n\n{_settings_table(settings)}" for title, settings in _groups_of_settings()
     )
+
+
+def _groups_of_settings() -> Iterable[tuple[str, list[Setting]]]:
+    settings = read_settings(SETTINGS_SOURCE.read_text())
+    for title in dict.fromkeys(setting.group for setting in settings):
+        yield title, [setting for setting in settings if setting.group == title]
 
 
 def _settings_table(settings: Iterable[Setting]) -> str:
@@ -119,6 +141,32 @@ def _accepted(setting: Setting) -> str:
         if name == setting.name:
             return f"{kind.removesuffix(' of at least 0')} from {lowest} to {highest}"
     return kind
+
+
+def environment_sample() -> str:
+    """config/dcapi.env.example: every setting with its default, as comments."""
+    return ENVIRONMENT_HEAD + "".join(
+        f"\n\n# -- {title} --\n" + "".join(map(_environment_line, settings))
+        for title, settings in _groups_of_settings()
+    )
+
+
+def _environment_line(setting: Setting) -> str:
+    comment = textwrap.fill(
+        setting.comment,
+        ENVIRONMENT_WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"\n{comment}\n#{PREFIX}{setting.name}={_written_default(setting.default)}\n"
+
+
+def _written_default(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else f"{default}"
 
 
 # -- The status table --
@@ -202,6 +250,11 @@ def rights_table() -> str:
     return table(rights.HEAD, rights.cells_of_defaults())
 
 
+def site_rights_table() -> str:
+    """The calls that answer otherwise when the caller says that it is another site."""
+    return table(rights.HEAD, rights.cells_of_sites())
+
+
 def rule_table() -> str:
     """Every rule with the roles that it lets through."""
     defaults = Rights(PolicyFile(Path()))
@@ -229,14 +282,22 @@ Renderer = Callable[[], str]
 
 # Document → the parts between its markers.
 PARTS: dict[str, dict[str, Renderer]] = {
-    "architecture.md": {"status table": status_table, "status diagram": status_diagram},
-    "rights.md": {"rights": rights_table, "rules": rule_table},
+    "sync.md": {"status table": status_table, "status diagram": status_diagram},
+    "rights.md": {"rights": rights_table, "site rights": site_rights_table, "rules": rule_table},
     "settings.md": {"settings": settings_tables},
     "usage.md": {"routes": route_table},
+    "values.md": {
+        "bootstrap values": values.bootstrap_table,
+        "install values": values.install_table,
+        "samples": values.samples,
+    },
 }
 
 # Files that are generated as a whole.
-WHOLE: dict[Path, Renderer] = {DOCS.parent / "config" / "policy.yaml": rights.policy_sample}
+WHOLE: dict[Path, Renderer] = {
+    CONFIG / "dcapi.env.example": environment_sample,
+    CONFIG / "policy.yaml": rights.policy_sample,
+}
 
 
 def begin_marker(part: str) -> str:

@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +21,7 @@ from werkzeug.routing import AnyConverter, Rule
 
 from dcapi import create_app
 from dcapi.api.database import db
+from dcapi.auth.context import SITE_USER_AGENT
 from dcapi.auth.guard import embedded_identity
 from dcapi.auth.identity_file import User
 from dcapi.auth.passwords import NOBODYS_HASH
@@ -30,6 +31,9 @@ from dcapi.log import AUDIT_LOGGER
 
 # Methods that Flask adds to a route by itself.
 UNNAMED_METHODS = {"HEAD", "OPTIONS"}
+
+# How a caller says that it is another site.
+AS_SITE = {"User-Agent": SITE_USER_AGENT}
 
 # What a reference is in the calls: nothing bears this name.
 NOWHERE = "nothing-bears-this-name"
@@ -128,9 +132,9 @@ class Row:
     codes: tuple[int, ...]
 
 
-def walk(app: Flask) -> list[Row]:
-    """Every call of the application by every kind of caller."""
-    headers = [headers_of(app, kind) for kind in KINDS]
+def walk(app: Flask, saying: Mapping[str, str] | None = None) -> list[Row]:
+    """Every call of the application by every kind of caller, with what they say besides."""
+    headers = [{**headers_of(app, kind), **(saying or {})} for kind in KINDS]
     return [Row(call, tuple(call.ask(app, each) for each in headers)) for call in calls(app)]
 
 
@@ -189,15 +193,23 @@ def cells_of_defaults() -> list[tuple[str, ...]]:
         return cells(walk(app))
 
 
+@cache
+def cells_of_sites() -> list[tuple[str, ...]]:
+    """The rows that differ for callers who say that they are another site."""
+    with temporary_site() as app:
+        rows = cells(walk(app, AS_SITE))
+    return [row for row in rows if row not in cells_of_defaults()]
+
+
 # -- The policy file --
 
 POLICY_HEAD = """\
-# Rights that differ from the defaults, in the language of oslo.policy. Below stand all rules with their
-# defaults, each as a comment: to change one, take the "#" off and write another check. The file is read when
-# the site starts; what is wrong with it stops the start. `flask --app wsgi dcapi policy` shows the rules in
+# Rights that differ from the defaults, in the language of oslo.policy. All rules are below with their
+# defaults, as comments: to change one, remove the "#" and write another check. The file is read when the
+# site starts; a mistake in it stops the start. `flask --app wsgi dcapi policy` shows the rules in
 # force, and docs/rights.md who may call what by the defaults.
 #
-# A check compares what is known of the caller: role:NAME, project_name:NAME, user_name:NAME, user_id:ID, or
+# A check looks at the caller: role:NAME, project_name:NAME, user_name:NAME, user_id:ID, or
 # refers to another rule by rule:NAME; with and, or, not and parentheses. "@" lets everybody with a valid
 # token through, as "" does, and "!" nobody. Rules of other names may be added for others to refer to.
 #

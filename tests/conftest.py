@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +13,17 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine, event
 
 from dcapi import create_app, prepare
 from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.settings import settings_from
-from tests.postgres import SKIPPED, server_url, temporary_database
+from tests.postgres import SKIPPED, RestoredDatabase, restored_database, server_url, temporary_database
 from tests.site_client import SiteClient
 
+TESTS = Path(__file__).parent
 ADMIN_PASSWORD = "Adm1n*of-the-tests"
 
 
@@ -32,6 +37,55 @@ def site_settings(instance: Path, **more: Any) -> dict[str, Any]:
         "LOG_LEVEL": "WARNING",
         **more,
     }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores for ``-n auto``: tests of real servers mostly wait for them."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: nobody has to look through it for garbage after each site."""
+    gc.collect()
+    gc.freeze()
+
+
+# Folders whose tests start real servers, or playbooks.
+SLOW_FOLDERS = frozenset(
+    {
+        "e2e",
+        "integration/client",
+        "integration/concurrency",
+        "integration/deploy",
+        "integration/docs",
+        "keystone",
+    }
+)
+# Servers that several tests of a folder use: these tests stay in one process, which starts them once.
+SHARED_SERVERS = frozenset({"pair", "hasty_pair", "one_site"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.parent.relative_to(TESTS).as_posix()
+        if folder in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+        for server in SHARED_SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(f"{folder}-{server}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unsynchronised_commits() -> Iterator[None]:
+    """SQLite in the test process leaves the disk to the system, which no test takes the power from."""
+
+    def hurry(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", hurry)
+    yield
+    event.remove(Engine, "connect", hurry)
 
 
 @pytest.fixture(scope="session")
@@ -53,16 +107,25 @@ def postgres_template(prepared_instance: Path) -> Iterator[str | None]:
         yield uri
 
 
+@pytest.fixture(scope="session")
+def postgres_copy(postgres_template: str | None) -> Iterator[RestoredDatabase | None]:
+    """The copy that the tests of this process use in turn."""
+    if postgres_template is None:
+        yield None
+        return
+    with restored_database(postgres_template) as database:
+        yield database
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_uri(request: pytest.FixtureRequest, postgres_template: str | None) -> Iterator[str]:
+def database_uri(request: pytest.FixtureRequest, postgres_copy: RestoredDatabase | None) -> str:
     """The setting for a database of the test's own: empty for a SQLite file in the instance folder."""
     if request.param == "sqlite":
-        yield ""
-    elif postgres_template is None:
+        return ""
+    if postgres_copy is None:
         pytest.skip(SKIPPED)
-    else:
-        with temporary_database(postgres_template) as uri:
-            yield uri
+    postgres_copy.restore()
+    return postgres_copy.uri
 
 
 @contextmanager
@@ -91,8 +154,8 @@ def app(prepared_instance: Path, tmp_path: Path, database_uri: str) -> Iterator[
 
 
 @pytest.fixture
-def parts(app: Flask) -> Parts:
-    built: Parts = app.extensions[EXTENSION]
+def runtime(app: Flask) -> Runtime:
+    built: Runtime = app.extensions[EXTENSION]
     return built
 
 

@@ -43,6 +43,17 @@ def admin_network(number: int = 1) -> Values:
         "admin_start_address": f"fd70:{number}::2",
         "admin_end_address": f"fd70:{number}::90",
         "admin_gateway_address": f"fd70:{number}::1",
+        "systemcontroller_gateway_address": "fd69::1",
+    }
+
+
+def dual_stack(number: int = 1) -> Values:
+    """A management network of both IP versions, the one of IPv4 first."""
+    return {
+        "management_subnet": f"10.70.{number}.0/24,fd70:{number}::/64",
+        "management_start_address": f"10.70.{number}.2,fd70:{number}::2",
+        "management_end_address": f"10.70.{number}.90,fd70:{number}::90",
+        "management_gateway_address": f"10.70.{number}.1,fd70:{number}::1",
     }
 
 
@@ -56,6 +67,17 @@ def install_values(**changes: Any) -> Values:
         "bmc_username": "mate",
         "install_type": 1,
         "persistent_size": 45000,
+        **changes,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def install_network(**changes: Any) -> Values:
+    """The network of an installation; None drops a key."""
+    values = {
+        "nexthop_gateway": "10.71.9.1",
+        "network_address": "10.71.9.0",
+        "network_mask": "255.255.255.0",
         **changes,
     }
     return {key: value for key, value in values.items() if value is not None}

@@ -12,6 +12,7 @@ from dcapi.api import (
     openapi,
     peer_groups,
     platform,
+    request_limits,
     subcloud_groups,
     subclouds,
     system_peers,
@@ -20,7 +21,7 @@ from dcapi.api import (
 from dcapi.api.bodies import refuse_large_body
 from dcapi.api.errors import register_errors
 from dcapi.api.json import OrjsonProvider
-from dcapi.api.senders import watch_senders
+from dcapi.settings import Settings
 
 BLUEPRINTS = (
     versions.blueprint,
@@ -37,8 +38,8 @@ BLUEPRINTS = (
 )
 
 
-def register(app: Flask) -> None:
-    """Give the application its routes, its errors and its JSON."""
+def register(app: Flask, settings: Settings) -> None:
+    """Give the application its routes, its errors, its limits and its JSON."""
     app.json = OrjsonProvider(app)
     # A method that the contract does not name is a 405, OPTIONS too.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -46,7 +47,7 @@ def register(app: Flask) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.before_request(refuse_large_body)
-    watch_senders()
+    request_limits.register(app, settings)
     register_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

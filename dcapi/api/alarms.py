@@ -11,13 +11,13 @@ from dcapi.services import alarms
 blueprint = Blueprint("alarms", __name__, url_prefix="/v1.0")
 
 
-@blueprint.get("/alarms", strict_slashes=False)
+@blueprint.get("/alarms")
 @requires("dc_api:alarm_manager:get")
 def list_alarm_summary() -> Response:
     return jsonify({"alarm_summary": alarms.summarize_subclouds(session())})
 
 
-@blueprint.get("/system-alarms", strict_slashes=False)
+@blueprint.get("/system-alarms")
 @requires("dc_api:alarm_manager:get")
 def list_system_alarms() -> Response:
     return jsonify({"system_alarms": alarms.list_system_alarms(session())})

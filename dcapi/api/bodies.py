@@ -12,21 +12,19 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_list_header, parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
 
-from dcapi.api.request import parts
+from dcapi.api.request import runtime
 from dcapi.errors import BadRequest, ContentTooLarge
-from dcapi.schemas.yaml_values import load_yaml
-
-__all__ = ["Form", "form_body", "json_body", "load_yaml", "prefer_wait", "refuse_large_body"]
 
 MULTIPART = "multipart/form-data"
 MAX_PARTS = 200
+BODY_REQUIRED = "Body required"
 # Bytes that are given to the decoder at a time, which also bounds the headers of a part.
 CHUNK = 16 * 1024
 
 
 def refuse_large_body() -> None:
     """Before a request is looked at: 413 when it announces more than this service takes."""
-    limit = parts().settings.MAX_CONTENT_LENGTH
+    limit = runtime().settings.MAX_CONTENT_LENGTH
     if (request.content_length or 0) > limit:
         raise ContentTooLarge(f"The body is larger than {limit} bytes")
 
@@ -45,7 +43,7 @@ def json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest("Invalid request body format")
     if not value:
-        raise BadRequest("Body required")
+        raise BadRequest(BODY_REQUIRED)
     return value
 
 
@@ -59,8 +57,8 @@ def _raw_body(source: Request) -> bytes:
     except RequestEntityTooLarge:
         pass
     except ParseException as error:  # of the server, which takes chunks apart while they are read
-        raise BadRequest("The body is not framed as HTTP asks for") from error
-    raise ContentTooLarge("The body is larger than this service takes")
+        raise BadRequest("The body is not framed as HTTP requires") from error
+    raise ContentTooLarge("The body is larger than this service accepts")
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,12 @@ class Form:
 
 
 def form_body() -> Form:
-    """The multipart body of the request; raises BadRequest or ContentTooLarge."""
+    """The multipart body of the request; raises BadRequest, for one without parts too, or ContentTooLarge."""
     boundary = boundary_of(request.headers.get("Content-Type", ""))
-    return read_form(_raw_body(request), boundary, text_limit=parts().settings.MAX_YAML_LENGTH)
+    form = read_form(_raw_body(request), boundary, text_limit=runtime().settings.MAX_YAML_LENGTH)
+    if not form.values():
+        raise BadRequest(BODY_REQUIRED)
+    return form
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -101,7 +102,7 @@ def read_form(content: bytes, boundary: bytes, *, text_limit: int) -> Form:
             decoder.receive_data(content[start : start + CHUNK])
             _take_events(decoder, reading)
             if decoder.state is State.PART and len(decoder.buffer) > CHUNK:
-                raise BadRequest("Invalid multipart body: a part has too long headers")
+                raise BadRequest("Invalid multipart body: the headers of a part are too long")
         decoder.receive_data(None)
         _take_events(decoder, reading)
     except RequestEntityTooLarge as error:
@@ -141,7 +142,7 @@ class _FormReading:
         if not part.name:
             raise BadRequest("Invalid multipart body: a part has no name")
         if part.name in self.form.texts or part.name in self.form.files:
-            raise BadRequest(f"Invalid multipart body: the part {part.name} is there twice")
+            raise BadRequest(f"Invalid multipart body: the part {part.name} occurs twice")
         self.part = part
         self.content = bytearray()
 
@@ -162,7 +163,7 @@ class _FormReading:
 
 def prefer_wait() -> float | None:
     """Seconds for which the caller prefers to wait, up to the limit; None when it does not."""
-    return wait_of(",".join(request.headers.getlist("Prefer")), parts().settings.PREFER_WAIT_MAX)
+    return wait_of(",".join(request.headers.getlist("Prefer")), runtime().settings.PREFER_WAIT_MAX)
 
 
 def wait_of(header: str, limit: int) -> float | None:

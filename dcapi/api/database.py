@@ -7,15 +7,26 @@ from contextlib import contextmanager
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.orm import Session
 
+from dcapi.api.disconnects import refuse_when_abandoned
 from dcapi.models import Base
 from dcapi.models.engine import engine_options, equip
 from dcapi.models.keyring import Keyring
-from dcapi.parts import UnitOfWork
+from dcapi.runtime import UnitOfWork
 from dcapi.settings import Settings
 
-db = SQLAlchemy(metadata=Base.metadata)
+
+class SiteSession(FlaskSession):
+    """A session that commits nothing for another site that does not wait for its answer any more."""
+
+    def commit(self) -> None:
+        refuse_when_abandoned()
+        super().commit()
+
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": SiteSession})
 
 
 def open_database(app: Flask, settings: Settings, uri: str, keyring: Keyring) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES, parse_options_header
 
 from dcapi.errors import DcapiError, SettingsError
-from dcapi.jobs.hold import LeaseLost
 from dcapi.log import request_id
+from dcapi.models.limits import DIRECTIONS
+from dcapi.tasks.hold import LeaseLost
 
 log = logging.getLogger(__name__)
 
@@ -26,21 +27,21 @@ RETRY_AFTER = {"Retry-After": "1"}
 
 # Code → (title, what the code means in general).
 MEANINGS: dict[int, tuple[str, str]] = {
-    400: ("Bad Request", "The request cannot be carried out as it was sent."),
-    401: ("Unauthorized", "It could not be verified that the caller may see this."),
+    400: ("Bad Request", "The request is malformed or breaks a rule."),
+    401: ("Unauthorized", "The caller could not be authenticated."),
     403: ("Forbidden", "The caller may not do this."),
     404: ("Not Found", "There is nothing at this address."),
-    405: ("Method Not Allowed", "This address does not take this method."),
+    405: ("Method Not Allowed", "This address does not support this method."),
     408: ("Request Timeout", "The request took too long to arrive."),
-    409: ("Conflict", "The request contradicts what is there."),
+    409: ("Conflict", "The request conflicts with the current state."),
     410: ("Gone", "This call is not offered any more."),
-    413: ("Content Too Large", "The request is larger than this service takes."),
-    414: ("URI Too Long", "The address is longer than this service takes."),
-    415: ("Unsupported Media Type", "The body of the request is of a type that is not taken here."),
-    422: ("Unprocessable Entity", "The request is understood and cannot be carried out."),
+    413: ("Content Too Large", "The request is larger than this service accepts."),
+    414: ("URI Too Long", "The address is longer than this service accepts."),
+    415: ("Unsupported Media Type", "This service does not accept request bodies of this type."),
+    422: ("Unprocessable Entity", "The request is understood but cannot be carried out."),
     429: ("Too Many Requests", "The caller asks too often."),
     500: ("Internal Server Error", "The service failed to carry out the request."),
-    503: ("Service Unavailable", "The service cannot do this now; a later try may succeed."),
+    503: ("Service Unavailable", "The service cannot do this now; try again later."),
 }
 UNEXPECTED = "An unexpected error occurred."
 BUSY = "The database is busy, please try again."
@@ -51,8 +52,9 @@ SQLITE_BUSY = frozenset({5, 6})
 # PostgreSQL: serialization failure, deadlock, too many connections, going down, starting, lock not available.
 POSTGRES_BUSY = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "55P03"})
 
-# Controls, line separators and halves of surrogate pairs: none of them belongs on the line that clients read.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Controls, line separators, what turns directions, and halves of surrogate pairs: none of them belongs on the
+# line that clients read.
+UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{DIRECTIONS}]+")
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -114,7 +116,13 @@ def is_busy(error: Exception) -> bool:
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
     if sqlite_code is not None:
         return sqlite_code & 0xFF in SQLITE_BUSY
-    return getattr(error.orig, "sqlstate", None) in POSTGRES_BUSY
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate in POSTGRES_BUSY or (sqlstate is None and _is_of_connecting(error))
+
+
+def _is_of_connecting(error: DBAPIError) -> bool:
+    """Whether there was no connection yet: the driver then names no SQLSTATE, whatever the server said."""
+    return isinstance(error, OperationalError) and error.statement is None
 
 
 def one_line(text: str) -> str:

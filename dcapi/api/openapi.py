@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template
 
 from dcapi.api.description import page
 from dcapi.api.description.document import build
-from dcapi.api.request import parts
+from dcapi.api.request import runtime
 from dcapi.auth.policy import public
 
 HERE = Path(__file__).parent / "description"
@@ -57,5 +57,5 @@ def document() -> dict[str, Any]:
     """The OpenAPI document of this application, built when it is first asked for."""
     made: dict[str, Any] | None = current_app.extensions.get(EXTENSION)
     if made is None:
-        made = current_app.extensions[EXTENSION] = build(current_app, parts().settings)
+        made = current_app.extensions[EXTENSION] = build(current_app, runtime().settings)
     return made

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from dcapi.api.request import parts
+from dcapi.api.request import runtime
 from dcapi.auth.policy import any_token
 
 blueprint = Blueprint("platform", __name__)
@@ -15,7 +15,7 @@ VERSION = "v1"
 REGION = "RegionOne"
 
 
-@blueprint.get(f"/{VERSION}", strict_slashes=False)
+@blueprint.get(f"/{VERSION}")
 @any_token
 def show_version() -> dict[str, Any]:
     """For clients that look at the endpoint in the catalogue before they call it."""
@@ -23,7 +23,7 @@ def show_version() -> dict[str, Any]:
     return {"version": {"status": "CURRENT", "id": VERSION, "links": links}}
 
 
-@blueprint.get(f"/{VERSION}/isystems", strict_slashes=False)
+@blueprint.get(f"/{VERSION}/isystems")
 @any_token
 def list_systems() -> dict[str, Any]:
     """This site as the only system; a peer compares its uuid with the one that it was told."""
@@ -31,7 +31,7 @@ def list_systems() -> dict[str, Any]:
 
 
 def _this_system() -> dict[str, Any]:
-    built = parts()
+    built = runtime()
     own_url = f"{request.host_url}{VERSION}/isystems/{built.site.uuid}"
     return {
         "uuid": built.site.uuid,

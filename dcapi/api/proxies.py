@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask
 
+from dcapi.auth.client_address import parsed_address
 from dcapi.errors import SettingsError
 from dcapi.settings import Settings
 
@@ -57,7 +58,7 @@ class TrustedProxies:
     def _trusts(self, address: str) -> bool:
         if not address:
             return self._unix
-        known = _address(address)
+        known = parsed_address(address)
         return known is not None and any(known in network for network in self._networks)
 
     def _apply(self, environ: Environ) -> None:
@@ -72,7 +73,7 @@ class TrustedProxies:
     def _client(self, address: str, forwarded: Sequence[str]) -> str:
         """The last address that no trusted proxy vouches away: what stands before it may be invented."""
         for earlier in reversed(forwarded):
-            known = _address(earlier)
+            known = parsed_address(earlier)
             if not self._trusts(address) or known is None:
                 break
             address = str(known)
@@ -84,17 +85,8 @@ def _listed(environ: Environ, what: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    # How a socket for both versions shows a client of the older one.
-    return getattr(address, "ipv4_mapped", None) or address
-
-
 def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise SettingsError(f"DCAPI_TRUSTED_PROXIES: {text!r} is no address and no network") from error
+        raise SettingsError(f"DCAPI_TRUSTED_PROXIES: {text!r} is neither an address nor a network") from error

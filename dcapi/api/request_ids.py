@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from dcapi.api import audit_log
+from dcapi.api import audit_entries
 from dcapi.api.errors import UNEXPECTED, Failure, error_body
 from dcapi.log import REQUEST_ID_HEADER, accepted_request_id, new_request_id, request_ids
 
@@ -26,7 +26,7 @@ SENT_HEADER = "HTTP_X_OPENSTACK_REQUEST_ID"
 
 def register(app: Flask) -> None:
     """Give each request an id of its own. To be called last: it wraps what the application is by then."""
-    audit_log.register(app)
+    audit_entries.register(app)
     app.wsgi_app = RequestIds(app, app.wsgi_app)  # type: ignore[method-assign]
 
 
@@ -41,7 +41,7 @@ class RequestIds:
         own = new_request_id()
         answer = _Answer(own, start_response)
         sent = accepted_request_id(environ.get(SENT_HEADER))
-        with request_ids(own, sent), audit_log.audited(self._app, environ, lambda: answer.status):
+        with request_ids(own, sent), audit_entries.audited(self._app, environ, lambda: answer.status):
             return self._answer(environ, answer)
 
     def _answer(self, environ: WSGIEnvironment, answer: _Answer) -> Iterable[bytes]:

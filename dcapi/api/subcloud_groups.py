@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify
+from sqlalchemy.orm import Session
 
 from dcapi.api.bodies import json_body
+from dcapi.api.patches import judged_in_order
 from dcapi.api.request import session
 from dcapi.auth.policy import requires
 from dcapi.schemas.base import load
@@ -13,6 +17,14 @@ from dcapi.schemas.subcloud_groups import SubcloudGroupCreate, SubcloudGroupPatc
 from dcapi.services import subcloud_groups
 
 blueprint = Blueprint("subcloud_groups", __name__, url_prefix="/v1.0/subcloud-groups")
+
+
+def _parsed(reference: str) -> int | str:
+    return parse_reference(reference, subcloud_groups.NOT_FOUND)
+
+
+def _found(session: Session, reference: str) -> object:
+    return subcloud_groups.find_group(session, _parsed(reference))
 
 
 @blueprint.get("")
@@ -42,8 +54,9 @@ def create_group() -> Response:
 
 @blueprint.patch("/<reference>")
 @requires("dc_api:subcloud_groups:modify")
-def update_group(reference: str) -> Response:
-    values = load(SubcloudGroupPatch(), json_body())
+@judged_in_order(json_body, _found)
+def update_group(reference: str, body: dict[str, Any]) -> Response:
+    values = load(SubcloudGroupPatch(), body)
     return jsonify(subcloud_groups.update_group(session(), _parsed(reference), values))
 
 
@@ -52,7 +65,3 @@ def update_group(reference: str) -> Response:
 def delete_group(reference: str) -> Response:
     subcloud_groups.delete_group(session(), _parsed(reference))
     return jsonify(None)
-
-
-def _parsed(reference: str) -> int | str:
-    return parse_reference(reference, subcloud_groups.NOT_FOUND)

@@ -20,7 +20,7 @@ def list_versions() -> dict[str, Any]:
     return {"versions": [_version()]}
 
 
-@blueprint.get(f"/{VERSION}", strict_slashes=False)
+@blueprint.get(f"/{VERSION}")
 @any_token
 def show_version() -> dict[str, Any]:
     """For clients that look at the endpoint in the catalogue before they call it."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import g
+from flask import g, request
+
+# How a site says that it is one: a hint about what it means, no credential.
+SITE_USER_AGENT = "dcmanager/1.0"
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,11 @@ class Caller:
     user_name: str
     project_name: str
     roles: frozenset[str]
+
+
+def says_it_is_a_site() -> bool:
+    """Whether the caller of this request says that it is another site."""
+    return request.headers.get("User-Agent") == SITE_USER_AGENT
 
 
 def set_caller(caller: Caller) -> None:

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 from dcapi.auth.context import Caller
 from dcapi.auth.identity_file import User
+from dcapi.auth.revoked_tokens import RevokedTokens
 from dcapi.auth.rights import with_implied
-from dcapi.auth.tokens import NOT_VALID, Claims, Tokens, signing_key
-from dcapi.auth.users import Users
-from dcapi.errors import Unauthorized
+from dcapi.auth.token_keys import TokenKeys
+from dcapi.auth.tokens import NOT_VALID, Claims, Tokens
+from dcapi.auth.turns import Turns
+from dcapi.auth.users import Users, check_password
+from dcapi.errors import NotFound, Unauthorized
 from dcapi.instance import InstanceFolder
+from dcapi.jobs.quota import Quota
 from dcapi.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,13 +71,15 @@ class Token:
 class EmbeddedIdentity:
     """What Keystone is elsewhere, for one site without one."""
 
-    def __init__(self, users: Users, tokens: Tokens) -> None:
-        self.users = users
-        self.tokens = tokens
-
-    @classmethod
-    def of(cls, folder: InstanceFolder, settings: Settings) -> EmbeddedIdentity:
-        return cls(Users(folder), Tokens(signing_key(folder), settings.TOKEN_TTL_SECONDS))
+    def __init__(self, folder: InstanceFolder, settings: Settings) -> None:
+        self.users = Users(folder)
+        self._keys = TokenKeys(folder)
+        self.tokens = Tokens(self._keys.now, settings.TOKEN_TTL_SECONDS)
+        self._revoked = RevokedTokens(folder)
+        # Request threads that may wait to hash, and those that may wait to count what came of it.
+        places = max(1, settings.THREADS // 4)
+        self.turns = Turns(places)
+        self.counting = Quota(places)
 
     def caller_of(self, token: str) -> Caller:
         """Who a token stands for, without any hashing of passwords; raises Unauthorized."""
@@ -81,25 +87,54 @@ class EmbeddedIdentity:
         return Caller(known.user.id, known.user.name, known.claims.project_name, known.roles)
 
     def token_of(self, text: str) -> Token:
-        """A token signed here that has not expired and whose user is still the same; raises Unauthorized."""
+        """A token signed here, neither expired nor revoked, whose user is still the same.
+
+        Raises Unauthorized for any other one.
+        """
         claims = self.tokens.read(text)
         user = self.users.find(claims.user_name)
-        if user is None or user.fingerprint != claims.fingerprint:
+        if user is None or not user.enabled or user.fingerprint != claims.fingerprint:
+            raise Unauthorized(NOT_VALID)
+        if self._revoked.holds(claims):
             raise Unauthorized(NOT_VALID)
         return Token(text, claims, user)
+
+    def revoke(self, token: Token) -> None:
+        """End this token, and no other one, in all processes of the site."""
+        self._revoked.revoke(token.claims)
+
+    def rotate_token_key(self) -> None:
+        """Sign with a new key, in all processes; older tokens stay valid. Raises SettingsError."""
+        self._keys.rotate(self.tokens.lifetime)
 
     def log_in(self, who: Reference, password: str, project: Reference | None) -> Token:
         """A new token for a user with this password in this project (None: the user's first choice).
 
         Raises Unauthorized, after the same time and with the same text whatever it is that does not fit.
         """
-        user = self._find(who)
-        verified = self.users.verify(user, password)
-        project_name = _project_of(user, project) if user and verified else None
+        user = self._verified(who, password)
+        project_name = _project_of(user, project) if user else None
         if user is None or project_name is None:
-            log.warning("login failed for user %.100r", who.id if who.name is None else who.name)
-            raise Unauthorized(LOGIN_FAILED)
+            raise _failure(who)
         return self._signed(user, self.tokens.claims(user.name, user.fingerprint, project_name, "password"))
+
+    def change_password(self, who: Reference, password: str, new: str) -> None:
+        """Give a user who knows its password another one, which ends its tokens.
+
+        Raises BadRequest for a new one of no use, and Unauthorized as a login does.
+        """
+        check_password(new)
+        user = self._verified(who, password)
+        if user is None:
+            raise _failure(who)
+        try:
+            self.users.set_password(user.name, new, instead_of=user.password_hash)
+        except NotFound as error:  # it was changed, disabled or deleted meanwhile
+            raise _failure(who) from error
+
+    def _verified(self, who: Reference, password: str) -> User | None:
+        user = self._find(who)
+        return user if self.users.verify(user, password) else None
 
     def counted_as(self, who: Reference) -> str:
         """What failed logins of this user are counted under.
@@ -123,14 +158,22 @@ class EmbeddedIdentity:
         return self._signed(parent.user, self.tokens.successor(parent.claims, project_name))
 
     def _find(self, who: Reference) -> User | None:
-        if not who.in_the_domain():
-            return None
+        """Whom a login names, if this user may log in: of a disabled one nothing is told, nor its absence."""
+        user = self._named(who) if who.in_the_domain() else None
+        return user if user is not None and user.enabled else None
+
+    def _named(self, who: Reference) -> User | None:
         if who.id is not None:
             return self.users.find_by_id(who.id)
         return self.users.find(who.name) if who.name is not None else None
 
     def _signed(self, user: User, claims: Claims) -> Token:
         return Token(self.tokens.sign(claims), claims, user)
+
+
+def _failure(who: Reference) -> Unauthorized:
+    log.warning("login failed for user %.100r", who.id if who.name is None else who.name)
+    return Unauthorized(LOGIN_FAILED)
 
 
 def _project_of(user: User, wanted: Reference | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, current_app, request
 
 from dcapi.auth import policy
-from dcapi.auth.context import set_caller
+from dcapi.auth.context import says_it_is_a_site, set_caller
 from dcapi.auth.embedded import EmbeddedIdentity
 from dcapi.auth.login_url import login_url
 from dcapi.auth.policy import Access, access_of, authorize
@@ -88,6 +88,8 @@ def _admit(access: Access) -> None:
         set_caller(authentication().strategy.caller_of(_token()))
     if access.rules:
         authorize(*access.rules)
+    if access.as_site and says_it_is_a_site():
+        authorize(access.as_site)
 
 
 @contextmanager

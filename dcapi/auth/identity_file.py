@@ -12,33 +12,38 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from dcapi.auth.passwords import HASH
 from dcapi.errors import SettingsError
-from dcapi.instance import InstanceFolder
+from dcapi.instance import FollowedFile, InstanceFolder
 
 IDENTITY_FILE = "identity.yaml"
 
 HEADER = """\
 # Users of the embedded identity service; this file is read anew whenever it changes. Passwords are hashes: to
-# set one, use `flask --app wsgi dcapi user password NAME`.
+# set one, use `flask --app wsgi dcapi user password NAME`. To let a user in no more, use `user disable NAME`.
 """
-
-Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class User:
-    """One user; the roles hold in each of the projects."""
+    """One user; the roles hold in each of the projects.
+
+    ``times_disabled`` is what ends the tokens of a user that is disabled, for good.
+    """
 
     id: str
     name: str
     password_hash: str = field(repr=False)
     roles: tuple[str, ...]
     projects: tuple[str, ...]
+    enabled: bool = True
+    times_disabled: int = 0
 
     @property
     def fingerprint(self) -> str:
         """A short digest of all that a token relies on: it differs as soon as any of that changes."""
-        known = repr((self.id, self.name, self.password_hash, sorted(self.roles), sorted(self.projects)))
-        return hashlib.sha256(known.encode()).hexdigest()[:24]
+        known = (self.id, self.name, self.password_hash, sorted(self.roles), sorted(self.projects))
+        # Of a user that was never disabled as it always was: an upgrade ends no token.
+        told = known if self.enabled and not self.times_disabled else (*known, self.times_disabled)
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
 
 
 class UserSchema(Schema):
@@ -46,6 +51,8 @@ class UserSchema(Schema):
     password = fields.String(required=True, validate=validate.Regexp(HASH, error="Not a scrypt hash."))
     roles = fields.List(fields.String(), required=True)
     projects = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
+    enabled = fields.Boolean(load_default=True)
+    times_disabled = fields.Integer(strict=True, load_default=0)
 
 
 class FileSchema(Schema):
@@ -61,7 +68,7 @@ class IdentityFile:
     def __init__(self, folder: InstanceFolder) -> None:
         self.folder = folder
         self.path = folder.path / IDENTITY_FILE
-        self._cached: tuple[Stamp | None, Mapping[str, User]] = (None, {})
+        self._followed = FollowedFile(self.path, self._parse)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -69,19 +76,9 @@ class IdentityFile:
     def read(self) -> Mapping[str, User]:
         """Users by name, none when there is no file; raises SettingsError when it cannot be understood."""
         try:
-            return self._read()
+            return self._followed.read()
         except FileNotFoundError:
             return {}
-
-    def _read(self) -> Mapping[str, User]:
-        stamp, users = self._cached
-        found = self.path.stat()
-        now: Stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-        if now != stamp:
-            # A text newer than its stamp does no harm: the next look sees another stamp and reads again.
-            users = self._parse(self.path.read_bytes())
-            self._cached = (now, users)
-        return users
 
     def _parse(self, text: bytes) -> Mapping[str, User]:
         try:
@@ -108,13 +105,18 @@ def _user(name: str, values: Mapping[str, Any]) -> User:
         password_hash=values["password"],
         roles=tuple(values["roles"]),
         projects=tuple(values["projects"]),
+        enabled=values["enabled"],
+        times_disabled=values["times_disabled"],
     )
 
 
 def _values(user: User) -> dict[str, Any]:
-    return {
+    values: dict[str, Any] = {
         "id": user.id,
         "password": user.password_hash,
         "roles": list(user.roles),
         "projects": list(user.projects),
     }
+    if not user.enabled or user.times_disabled:
+        values |= {"enabled": user.enabled, "times_disabled": user.times_disabled}
+    return values

@@ -44,6 +44,8 @@ class Access:
 
     public: bool = False
     rules: tuple[str, ...] = ()
+    # What it takes besides when the caller says that it is another site: a role does not grow by that.
+    as_site: str | None = None
 
 
 def public(view: View) -> View:
@@ -56,17 +58,18 @@ def any_token(view: View) -> View:
     return _marked(view, Access())
 
 
-def requires(*rules: str) -> Callable[[View], View]:
+def requires(*rules: str, as_site: str | None = None) -> Callable[[View], View]:
     """Mark a view with its rule.
 
     With several, a caller whom any of them allows gets in, and the view decides with ``authorize`` which one
-    this request needs. Raises KeyError, at import, for a rule that there is not.
+    this request needs. ``as_site``: the rule that a caller needs besides who says that it is another site.
+    Raises KeyError, at import, for an unknown rule.
     """
-    for rule in rules:
+    for rule in (*rules, *([as_site] if as_site else [])):
         RULES[rule]
     if not rules:
         raise KeyError("a view requires at least one rule")
-    return lambda view: _marked(view, Access(rules=rules))
+    return lambda view: _marked(view, Access(rules=rules, as_site=as_site))
 
 
 def _marked(view: View, access: Access) -> View:

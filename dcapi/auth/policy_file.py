@@ -50,7 +50,7 @@ def read_policy_file(settings: Settings) -> PolicyFile:
     except FileNotFoundError as error:
         if not settings.POLICY_FILE:
             return PolicyFile(path)
-        raise SettingsError(f"DCAPI_POLICY_FILE={settings.POLICY_FILE!r} is not there") from error
+        raise SettingsError(f"DCAPI_POLICY_FILE={settings.POLICY_FILE!r} does not exist") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the policy file {path} cannot be read: {error}") from error
     return PolicyFile(path, _checks(path, text))
@@ -60,9 +60,9 @@ def _checks(path: Path, text: str) -> dict[str, str]:
     try:
         loaded: Any = _Loader(text).get_single_data() or {}
     except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
-        raise SettingsError(f"the policy file {path} is no YAML that can be read: {error}") from error
+        raise SettingsError(f"the policy file {path} is not readable YAML: {error}") from error
     if not isinstance(loaded, dict):
-        raise SettingsError(f"the policy file {path} is no table of rules: each line is RULE: CHECK")
+        raise SettingsError(f"the policy file {path} is not a table of rules: each line is RULE: CHECK")
     problems = list(_problems(loaded))
     if problems:
         raise SettingsError(f"the policy file {path} cannot be used: {'; '.join(problems)}")
@@ -70,19 +70,19 @@ def _checks(path: Path, text: str) -> dict[str, str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a rule that stands there twice, of which one would be lost."""
+    """A safe loader that refuses a rule that occurs twice, of which one would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} stands there twice")
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} occurs twice")
         return super().construct_mapping(node, deep)
 
 
 def _problems(loaded: dict[Any, Any]) -> Iterator[str]:
     wrong = [
-        f"{name!r}: {check!r} is no text" for name, check in loaded.items() if not _are_texts(name, check)
+        f"{name!r}: {check!r} is not text" for name, check in loaded.items() if not _are_texts(name, check)
     ]
     if wrong:
         yield from wrong
@@ -104,9 +104,9 @@ def problems_of_check(text: str) -> Iterator[str]:
         return
     for kind, match in leaves(check):
         if kind not in KINDS:
-            yield f"{kind}:{match} asks what is not known of a caller, which is one of {', '.join(KINDS)}"
+            yield f"{kind}:{match} is not known of a caller: a check asks for {', '.join(KINDS)}"
         elif not match or "%" in match:
-            yield f"{kind}:{match} compares with nothing that a caller could have"
+            yield f"{kind}:{match} compares with a value that no caller can have"
 
 
 def _is_understood(text: str, check: Any) -> bool:
@@ -136,9 +136,9 @@ def _problems_between(given: Mapping[str, RuleDefault]) -> Iterator[str]:
     references = {name: _referred(rule) for name, rule in {**DEFAULTS, **given}.items()}
     referred = set().union(*references.values())
     # A name of one's own is a part of other rules; one that nothing refers to is most likely misspelt.
-    yield from (f"there is no rule {name}" for name in given if name not in DEFAULTS.keys() | referred)
+    yield from (f"unknown rule {name}" for name in given if name not in DEFAULTS.keys() | referred)
     for name, others in references.items():
-        yield from (f"{name}: there is no rule {other}" for other in others - references.keys())
+        yield from (f"{name}: unknown rule {other}" for other in others - references.keys())
     try:
         TopologicalSorter(references).prepare()
     except CycleError as error:

@@ -32,17 +32,17 @@ BASE: tuple[RuleDefault, ...] = (
     RuleDefault(
         CHANGE,
         f"rule:{SYSTEM_PROJECT} and (role:admin or role:configurator)",
-        "Who may change things, other sites among them.",
+        "Who may change things; other sites need this too.",
     ),
     RuleDefault(
         OPERATE,
         f"rule:{SYSTEM_PROJECT} and (role:admin or role:configurator or role:operator)",
-        "Who may operate what is there.",
+        "Who may operate what exists.",
     ),
     RuleDefault(
         READ,
         f"rule:{SYSTEM_PROJECT} and (role:reader or role:operator or role:configurator)",
-        "Who may look; an admin is a reader by implication.",
+        "Who may look; an admin is a reader too.",
     ),
 )
 
@@ -51,7 +51,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "create": ("POST", CHANGE, "Create {}."),
     "delete": ("DELETE", CHANGE, "Delete {}."),
     "get": ("GET", READ, "List {} and show a single one."),
-    "modify": ("PATCH", CHANGE, "Change {}, and what else is asked of them by PATCH."),
+    "modify": ("PATCH", CHANGE, "Change {}, and everything else that PATCH does to them."),
 }
 
 # (resource, what it is called): each has its path and a rule for each verb.

@@ -23,13 +23,13 @@ def _keystone(_folder: InstanceFolder, settings: Settings) -> Strategy:
         from dcapi.auth.keystone import Keystone  # what it takes is optional, and slow to import
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"DCAPI_AUTH_STRATEGY=keystone takes requirements-keystone.txt: there is no {error.name}"
+            f"DCAPI_AUTH_STRATEGY=keystone needs requirements-keystone.txt: {error.name} is not installed"
         ) from error
     return Keystone(settings)
 
 
 STRATEGIES: dict[str, Callable[[InstanceFolder, Settings], Strategy]] = {
-    "embedded": EmbeddedIdentity.of,
+    "embedded": EmbeddedIdentity,
     "keystone": _keystone,
 }
 

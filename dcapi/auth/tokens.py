@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from dcapi.auth.token_keys import TokenKey
 from dcapi.errors import Unauthorized
-from dcapi.instance import InstanceFolder
-
-TOKEN_KEY_FILE = "token.key"  # noqa: S105 (a name, no password)
 
 # Signed along: tokens of another form of the claims are not ours. Raise the number when the claims change.
 FORM = "dcapi-token-1"
 
-NOT_VALID = "The token is not valid, or no longer"
+NOT_VALID = "The token is invalid or has expired"
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,24 @@ class Claims:
     issued_at: float
     expires_at: float
 
+    @property
+    def audit_id(self) -> str:
+        """What names this one token, without being good for anything."""
+        return self.audit_ids[0]
+
 
 class Tokens:
     """Signs claims and reads them back; keeps nothing."""
 
-    def __init__(self, key: str, lifetime: int) -> None:
-        """``lifetime`` is in seconds."""
-        self.key = key
+    def __init__(self, keys: Callable[[], Sequence[TokenKey]], lifetime: int) -> None:
+        """``keys`` gives the keys as they are now, the one that signs first; ``lifetime`` is in seconds."""
+        self._keys = keys
         self.lifetime = lifetime
-        self._serializer = URLSafeSerializer(
-            key, salt=FORM, signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        )
+
+    @property
+    def key(self) -> str:
+        """The key that signs now."""
+        return self._keys()[0].text
 
     def claims(self, user_name: str, fingerprint: str, project_name: str, method: str) -> Claims:
         """Claims of a login now."""
@@ -65,13 +72,13 @@ class Tokens:
 
     def sign(self, claims: Claims) -> str:
         """The token's text, fit for a header."""
-        signed = self._serializer.dumps(asdict(claims))
+        signed = _serializer(self.key).dumps(asdict(claims))
         return signed if isinstance(signed, str) else signed.decode()
 
     def read(self, text: str) -> Claims:
         """The claims of a token signed here that has not expired; raises Unauthorized for any other text."""
         try:
-            values = self._serializer.loads(text)
+            values = self._verifying().loads(text)
         except BadData as error:
             raise Unauthorized(NOT_VALID) from error
         if time.time() >= values["expires_at"]:
@@ -79,11 +86,20 @@ class Tokens:
         lists = {name: tuple(values[name]) for name in ("methods", "audit_ids")}
         return Claims(**(values | lists))
 
+    def _verifying(self) -> URLSafeSerializer:
+        now = time.time()
+        return _serializer(*(key.text for key in self._keys() if key.verifies(now, self.lifetime)))
+
+
+@lru_cache(64)
+def _serializer(*keys: str) -> URLSafeSerializer:
+    """Signs with the first key, and reads what any of them signed."""
+    return URLSafeSerializer(
+        list(reversed(keys)),
+        salt=FORM,
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
 
 def _audit_id() -> str:
     return secrets.token_urlsafe(16)
-
-
-def signing_key(folder: InstanceFolder) -> str:
-    """The key of this site's tokens, made by the first process that wants it."""
-    return folder.made_once(TOKEN_KEY_FILE, lambda: secrets.token_urlsafe(48))

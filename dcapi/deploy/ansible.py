@@ -18,19 +18,18 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dcapi.deploy import playbook_process
-from dcapi.deploy.playbook_folder import PlaybookFolder, Run, take_slot
+from dcapi.deploy.playbook_folder import PlaybookFolder, PlaybookRun, take_slot
 from dcapi.deploy.playbook_values import CONFIG_FILE, as_data, inventory_of, secrets_of, variables_of
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
 from dcapi.errors import SettingsError
 from dcapi.instance import PROJECT_ROOT, InstanceFolder
-from dcapi.models.states import ENDPOINT_TYPES, EndpointSync
 from dcapi.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -95,12 +94,10 @@ def _path() -> str:
 
 def _playbooks(name: str) -> Path:
     if not name:
-        raise SettingsError(
-            "DCAPI_DEPLOYER=ansible takes DCAPI_PLAYBOOKS as well: the folder of the playbooks"
-        )
+        raise SettingsError("DCAPI_DEPLOYER=ansible also needs DCAPI_PLAYBOOKS, the folder of the playbooks")
     folder = (PROJECT_ROOT / name).resolve()
     if not folder.is_dir():
-        raise SettingsError(f"DCAPI_PLAYBOOKS={name!r} is no folder")
+        raise SettingsError(f"DCAPI_PLAYBOOKS={name!r} is not a folder")
     if not any(_playbook(folder, phase).is_file() for phase in Phase):
         names = ", ".join(f"{phase.value}.yml" for phase in Phase)
         raise SettingsError(f"DCAPI_PLAYBOOKS={name!r} holds none of {names}")
@@ -122,6 +119,10 @@ class AnsibleDeployer:
 
     # -- The port --
 
+    @property
+    def longest_pause(self) -> float:
+        return LONGEST_LOOK
+
     def begin(self, phase: Phase, target: Target) -> StepState:
         if not self._has_playbook(phase):
             return self._without_playbook(phase, target)
@@ -137,9 +138,6 @@ class AnsibleDeployer:
             if lock is None:
                 return self._look(folder, phase)
             return self._outcome(folder, lock, phase, target)
-
-    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:  # noqa: ARG002 (the port names it)
-        return dict.fromkeys(ENDPOINT_TYPES, EndpointSync.IN_SYNC.value)
 
     def delete(self, target: Target) -> None:
         folder = self._folder(target)
@@ -234,7 +232,7 @@ class AnsibleDeployer:
             return Done()
         return Failed(f"playbook {phase.value}.yml: {result.reason}")
 
-    def _interrupted(self, folder: PlaybookFolder, lock: int, run: Run, target: Target) -> StepState:
+    def _interrupted(self, folder: PlaybookFolder, lock: int, run: PlaybookRun, target: Target) -> StepState:
         if run.interruptions >= MOST_INTERRUPTIONS:
             self._clear(folder)
             return Failed(f"playbook {run.phase}.yml: its process was killed {run.interruptions + 1} times")
@@ -254,7 +252,7 @@ class AnsibleDeployer:
             token = uuid.uuid4().hex
             output = folder.new_output(phase, self._settings.outputs)
             digest = _digest(target, token)
-            run = Run(token, phase.value, digest, _now(), str(output), interruptions)
+            run = PlaybookRun(token, phase.value, digest, _now(), str(output), interruptions)
             folder.write_run(run)
             self._attended[folder.path] = folder
             self._processes[token] = _launch(folder, token, (lock, slot), self._job(folder, run, target))
@@ -267,7 +265,7 @@ class AnsibleDeployer:
             playbook_process.end_everything(run.token)
         folder.forget_secrets()
 
-    def _job(self, folder: PlaybookFolder, run: Run, target: Target) -> dict[str, Any]:
+    def _job(self, folder: PlaybookFolder, run: PlaybookRun, target: Target) -> dict[str, Any]:
         """What the process of a playbook is told; see playbook_process."""
         config = folder.path / "run" / CONFIG_FILE
         phase = Phase(run.phase)
@@ -290,7 +288,7 @@ class AnsibleDeployer:
             "environment": _ansible_environment(self._settings.playbooks),
         }
 
-    def _end(self, runs: list[Run]) -> None:
+    def _end(self, runs: list[PlaybookRun]) -> None:
         """End playbooks: all are asked, those that go on are killed."""
         asked = [run for run in runs if _ask_to_end(run.token)]
         deadline = time.monotonic() + END_SECONDS

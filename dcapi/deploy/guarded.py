@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from dcapi.deploy.playbook_process import Masker, one_line
 from dcapi.deploy.playbook_values import secrets_of
@@ -24,14 +24,15 @@ class GuardedDeployer:
     def __init__(self, deployer: Deployer) -> None:
         self._deployer = deployer
 
+    @property
+    def longest_pause(self) -> float:
+        return self._deployer.longest_pause
+
     def begin(self, phase: Phase, target: Target) -> StepState:
         return _answer(self._deployer.begin, phase, target)
 
     def poll(self, phase: Phase, target: Target) -> StepState:
         return _answer(self._deployer.poll, phase, target)
-
-    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:
-        return self._deployer.endpoint_statuses(target)
 
     def delete(self, target: Target) -> None:
         try:

@@ -25,7 +25,7 @@ WORK = "run"
 
 
 @dataclass(frozen=True)
-class Run:
+class PlaybookRun:
     """A playbook that was begun."""
 
     # Names the run among all; its processes bear it in their environment.
@@ -43,7 +43,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Result:
+class PlaybookResult:
     """How a run ended."""
 
     token: str
@@ -66,17 +66,17 @@ class PlaybookFolder:
         with take_lock(self.path / "lock") as handle:
             yield handle
 
-    def run(self, phase: Phase) -> Run | None:
+    def run(self, phase: Phase) -> PlaybookRun | None:
         """What runs or ran last of this phase."""
         found = _read(self.path / f"{phase.value}.run.json")
-        return None if found is None else Run(**found)
+        return None if found is None else PlaybookRun(**found)
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[PlaybookRun]:
         """Every run that has not ended in good order: one may run, the others were cut off."""
         found = (run for phase in Phase if (run := self.run(phase)) is not None)
         return [run for run in found if self.result(run) is None]
 
-    def write_run(self, run: Run) -> None:
+    def write_run(self, run: PlaybookRun) -> None:
         draft = self.path / ".run.json"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(asdict(run), file)
@@ -85,10 +85,10 @@ class PlaybookFolder:
     def result_path(self, phase: str) -> Path:
         return self.path / f"{phase}.result.json"
 
-    def result(self, run: Run) -> Result | None:
+    def result(self, run: PlaybookRun) -> PlaybookResult | None:
         """How that run ended; None when it did not, or was ended from outside."""
         found = _read(self.result_path(run.phase))
-        result = None if found is None else Result(**found)
+        result = None if found is None else PlaybookResult(**found)
         return result if result is not None and result.token == run.token else None
 
     def forget(self, phase: Phase) -> None:

@@ -181,7 +181,7 @@ class Output:
     def close(self) -> None:
         self._keep(self._masker.mask(self._held))
         if self._left_out:
-            self._file.write("\n... output is left out here: there was too much of it ...\n")
+            self._file.write("\n... output omitted: it was too long ...\n")
         self._file.write("".join(self._tail))
         self._file.close()
 
@@ -247,7 +247,7 @@ def _message(data: dict[str, Any]) -> str:
     if not isinstance(result, dict):
         return str(result or "no message")
     if "censored" in result:
-        return "what it said is hidden by no_log"
+        return "its message is hidden by no_log"
     message = str(result.get("msg") or result.get("exception") or "no message")
     said = str(result.get("stderr") or result.get("module_stderr") or "").strip()
     return f"{message}: {said.splitlines()[-1]}" if said else message

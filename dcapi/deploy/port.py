@@ -66,6 +66,10 @@ StepState = Running | Done | Failed
 
 
 class Deployer(Protocol):
+    # The most seconds after which it wants to be looked at again.
+    @property
+    def longest_pause(self) -> float: ...
+
     def begin(self, phase: Phase, target: Target) -> StepState:
         """Start a phase; one that runs already (a process died in between) is not started again.
 
@@ -78,9 +82,6 @@ class Deployer(Protocol):
         Takes the same target as ``begin``, secrets included: a phase that was cut off by the end of this
         service is begun anew.
         """
-
-    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:
-        """Endpoint type → sync status of a managed subcloud that is online."""
 
     def delete(self, target: Target) -> None:
         """Forget a subcloud whose row is gone, and end what runs for it; one not known is no error.

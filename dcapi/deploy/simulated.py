@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
 from dcapi.errors import SettingsError
-from dcapi.models.states import ENDPOINT_TYPES, EndpointSync
 from dcapi.settings import Settings
 
 
@@ -68,6 +66,10 @@ class SimulatedDeployer:
         self._failures = failures
         self._chance = chance or Chance()
 
+    @property
+    def longest_pause(self) -> float:
+        return self._seconds * (1 + self._chance.jitter)
+
     def begin(self, phase: Phase, target: Target) -> StepState:
         seconds = self._chance.seconds(self._seconds, phase, target)
         if seconds > 0:
@@ -79,9 +81,6 @@ class SimulatedDeployer:
         if named or self._chance.fails(phase, target):
             return Failed(f"simulated failure of the phase {phase.value}")
         return Done()
-
-    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:  # noqa: ARG002 (the port names it)
-        return dict.fromkeys(ENDPOINT_TYPES, EndpointSync.IN_SYNC.value)
 
     def delete(self, target: Target) -> None:
         """Nothing is kept, so nothing is to be forgotten."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
-from dcapi.jobs.queued import Outcome, QueuedJobs
-from dcapi.jobs.waiting import Job
+from dcapi.jobs.backlog import Job
+from dcapi.jobs.queued import JobOutcome, QueuedJobs
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class ThreadedJobs(QueuedJobs):
 
     def _work_on(self) -> None:
         while (job := self._next_job()) is not None:
-            outcome = Outcome.FAILED
+            outcome = JobOutcome.FAILED
             try:
                 outcome = self._run(job)
             finally:

@@ -12,7 +12,7 @@ JobFunction = Callable[..., None]
 
 
 class Jobs(Protocol):
-    """An engine that runs jobs. A job only makes sooner what the reconciler would find undone later."""
+    """An engine that runs jobs. A job only makes sooner what the reconciler would find outstanding later."""
 
     def register(self, name: str, function: JobFunction) -> None:
         """Say what a job of this name does; raises ValueError when the name is taken."""

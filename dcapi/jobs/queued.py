@@ -10,14 +10,14 @@ from collections.abc import Callable
 from contextvars import Context
 from enum import StrEnum
 
+from dcapi.jobs.backlog import Added, Backlog, Job
 from dcapi.jobs.port import Id, JobFunction
-from dcapi.jobs.waiting import Added, Job, WaitingJobs
 from dcapi.log import global_request_id, new_request_id, request_id
 
 logger = logging.getLogger(__name__)
 
 
-class Outcome(StrEnum):
+class JobOutcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     DROPPED = "dropped"
@@ -32,8 +32,8 @@ class QueuedJobs:
 
     def __init__(self, *, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._functions: dict[str, JobFunction] = {}
-        self._waiting = WaitingJobs(limit)
-        self._counter: Counter[tuple[str, Outcome]] = Counter()
+        self._waiting = Backlog(limit)
+        self._counter: Counter[tuple[str, JobOutcome]] = Counter()
         self._clock = clock
         self._stopping = False
         # Guards all of the above; nobody calls anything slow, or a job, under it.
@@ -55,7 +55,7 @@ class QueuedJobs:
             if added is Added.QUEUED:
                 self._wake()
             elif added is Added.COALESCED:
-                self._counter[name, Outcome.COALESCED] += 1
+                self._counter[name, JobOutcome.COALESCED] += 1
                 self._wake()
         if added is None or added is Added.FULL:
             self._drop([job], "the queue is full" if added is Added.FULL else "the process stops")
@@ -65,7 +65,7 @@ class QueuedJobs:
     def counts(self) -> dict[str, dict[str, int]]:
         with self._lock:
             return {
-                name: {outcome.value: self._counter[name, outcome] for outcome in Outcome}
+                name: {outcome.value: self._counter[name, outcome] for outcome in JobOutcome}
                 for name in self._functions
             }
 
@@ -92,15 +92,15 @@ class QueuedJobs:
     def _drop(self, jobs: list[Job], reason: str) -> None:
         """Count and log jobs that will not run. Not to be called under the lock."""
         with self._lock:
-            self._counter.update((job.name, Outcome.DROPPED) for job in jobs)
+            self._counter.update((job.name, JobOutcome.DROPPED) for job in jobs)
         for job in jobs:
             logger.warning("job dropped: %s: %s", job, reason)
 
-    def _run(self, job: Job) -> Outcome:
+    def _run(self, job: Job) -> JobOutcome:
         # A fresh context: nothing of the caller's reaches the job but the ids of its request.
         return Context().run(self._run_in_context, job)
 
-    def _run_in_context(self, job: Job) -> Outcome:
+    def _run_in_context(self, job: Job) -> JobOutcome:
         # What no request asked for, but a sweep, gets an id of its own, which goes to the peer too.
         request_id.set(job.request_id or new_request_id())
         global_request_id.set(job.global_request_id)
@@ -110,11 +110,11 @@ class QueuedJobs:
         # The thread boundary: whatever a job raises ends that job, not the thread that runs the others.
         except (Exception, SystemExit):
             logger.exception("job failed: %s after %.3f s", job, self._clock() - started)
-            return Outcome.FAILED
+            return JobOutcome.FAILED
         logger.debug("job done: %s in %.3f s", job, self._clock() - started)
-        return Outcome.DONE
+        return JobOutcome.DONE
 
-    def _end(self, job: Job, outcome: Outcome) -> None:
+    def _end(self, job: Job, outcome: JobOutcome) -> None:
         """Count the outcome of a taken job and free its key. Called under the lock."""
         self._waiting.end(job)
         self._counter[job.name, outcome] += 1

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from dcapi.lab.http_messages import Message, answer
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 
 
 class CutError(Exception):
@@ -86,7 +86,7 @@ class Fault:
         return f"{type(self).__name__.lower()} {self.method} {self.path.pattern}"
 
 
-class Hold(Fault):
+class Stall(Fault):
     """Keeps requests until they are released; then they go on as if nothing had been."""
 
     def strike(self) -> bytes | None:

@@ -1,12 +1,14 @@
 """Subclouds for the lab: any number of distinct ones, made from the samples beside this file.
 
 A sample's networks are moved by the member's number, so that no two members overlap: an IPv4 network by as
-many times its own size, an IPv6 one in its third group. The addresses of a network move with it.
+many times its own size, an IPv6 one in its third group. The addresses of a network move with it. Of a value
+with two networks or addresses, one of each IP version, both move.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,12 +17,16 @@ from typing import Any
 
 import yaml
 
+from dcapi.lab.gateways import primary_address
 from dcapi.lab.operator import base64_text
 
 SAMPLES = Path(__file__).parent / "samples"
 
 SIMPLEX = "simplex-ipv4"
 DUPLEX = "duplex-ipv6"
+# Both IP versions: IPv4 first, and IPv6 first.
+DUPLEX_DUAL = "duplex-dual"
+SIMPLEX_DUAL = "simplex-dual"
 INSTALL = "install-ipv4"
 
 # Where the bootstrap address of a member lies, for each kind of sample.
@@ -30,14 +36,17 @@ OAM_ADDRESS = "external_oam_floating_address"
 NETWORK_KEYS = ("management_", "admin_", "external_oam_")
 NETWORK_KEY_ENDS = ("_subnet", "_address")
 
+# An address at the beginning of a value, or behind a comma.
+ADDRESS = re.compile(r"(?<![^, ])[0-9a-f:.]+")
+
 # How far apart the networks of two members are: a /24, and one step in the third group of an IPv6 address.
 IPV4_STEP = 2**8
 IPV6_STEP = 2 ** (128 - 48)
 # Members that the samples' address ranges have room for.
 MOST_MEMBERS = 10_000
 
-SYSADMIN_PASSWORD = "Lamp*lighter6"  # noqa: S105 (of machines that there are not)
-BMC_PASSWORD = "Harbour*master2"  # noqa: S105 (of machines that there are not)
+SYSADMIN_PASSWORD = "Lamp*lighter6"  # noqa: S105 (of imaginary machines)
+BMC_PASSWORD = "Harbour*master2"  # noqa: S105 (of imaginary machines)
 
 Values = dict[str, Any]
 
@@ -80,7 +89,7 @@ def member(number: int, name: str | None = None, sample: str = SIMPLEX, *, insta
     return Member(
         name=values["name"],
         bootstrap_values=values,
-        bootstrap_address=values[OAM_ADDRESS],
+        bootstrap_address=primary_address(values[OAM_ADDRESS]),
         install_values=_install_values(number) if install else None,
     )
 
@@ -88,23 +97,29 @@ def member(number: int, name: str | None = None, sample: str = SIMPLEX, *, insta
 def _install_values(number: int) -> Values:
     values = dict(_sample(INSTALL))
     for key in ("bootstrap_address", "bmc_address", "nexthop_gateway", "network_address"):
-        values[key] = _moved_address(values[key], number)
+        values[key] = _moved_value(values[key], number)
     return values
 
 
 def _moved(values: Mapping[str, Any], number: int) -> Values:
     return {
-        key: _moved_address(value, number)
-        if key.startswith(NETWORK_KEYS) and key.endswith(NETWORK_KEY_ENDS)
-        else value
-        for key, value in values.items()
+        key: _moved_value(value, number) if is_of_network(key) else value for key, value in values.items()
     }
 
 
+def is_of_network(key: str) -> bool:
+    """Whether a bootstrap value is a subnet or an address of the subcloud's own networks."""
+    return key.startswith(NETWORK_KEYS) and key.endswith(NETWORK_KEY_ENDS)
+
+
+def _moved_value(text: str, number: int) -> str:
+    """One network or address, or two, with the blanks and prefix lengths that they have."""
+    return ADDRESS.sub(lambda found: _moved_address(found[0], number), text)
+
+
 def _moved_address(text: str, number: int) -> str:
-    address, slash, prefix = text.partition("/")
-    parsed = ipaddress.ip_address(address)
-    return f"{parsed + number * (IPV4_STEP if parsed.version == 4 else IPV6_STEP)}{slash}{prefix}"
+    address = ipaddress.ip_address(text)
+    return str(address + number * (IPV4_STEP if address.version == 4 else IPV6_STEP))
 
 
 @cache

@@ -8,20 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from dcapi.lab.expectations import expect_equal
+from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B
 from dcapi.lab.members import SIMPLEX, Member, member
 from dcapi.lab.operator import Json, Operator, base64_text
+from dcapi.lab.polling import wait_until
 from dcapi.lab.ports import HOST, Port
 from dcapi.lab.proxy import Proxy
 from dcapi.lab.report import Note, Report
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
-
-# What a site's subclouds use as the gateway of the system controller, once that site leads them.
-GATEWAY_A = "10.32.0.1"
-GATEWAY_B = "10.33.0.1"
 
 # A peer of the lab that is away is declared unavailable after about three seconds.
 HEARTBEAT_SECONDS = 1
@@ -112,12 +109,12 @@ class Pair:
     def introduce(self) -> None:
         """Make system peers, on A for B and on B for A, where they are not there yet."""
         pairs = (
-            (self.at_a, self.b, f"{self.proxy.url}/v3", GATEWAY_B),
-            (self.at_b, self.a, f"{self.a.url}/v3", GATEWAY_A),
+            (self.at_a, self.b, f"{self.proxy.url}/v3", GATEWAYS_B),
+            (self.at_b, self.a, f"{self.a.url}/v3", GATEWAYS_A),
         )
-        for operator, other, endpoint, gateway in pairs:
+        for operator, other, endpoint, gateways in pairs:
             if operator.find("system-peers", other.name) is None:
-                operator.create("system-peers", peer_fields(other, endpoint, gateway))
+                operator.create("system-peers", peer_fields(other, endpoint, gateways))
 
     def wait_for_peer(self, availability: str) -> None:
         """Wait until A knows of B that it is ``available``, or ``unavailable``."""
@@ -165,15 +162,26 @@ class Pair:
             list(pool.map(join_one, members))
 
 
-def peer_fields(other: LabSite, endpoint: str, gateway: str) -> Json:
-    """What makes a system peer of a site whose identity service is at ``endpoint``."""
+class Known(Protocol):
+    """What one has to know of a site to log in there."""
+
+    name: str
+    uuid: str
+    admin_password: str
+
+
+def peer_fields(other: Known, endpoint: str, gateways: str) -> Json:
+    """What makes a system peer of a site whose identity service is at ``endpoint``.
+
+    ``gateways`` is one address, or one of each IP version with a comma between.
+    """
     return {
         "peer_uuid": other.uuid,
         "peer_name": other.name,
         "manager_endpoint": endpoint,
         "manager_username": "admin",
         "manager_password": base64_text(other.admin_password),
-        "peer_controller_gateway_address": gateway,
+        "peer_controller_gateway_address": gateways,
         "heartbeat_interval": HEARTBEAT_SECONDS,
         "heartbeat_failure_threshold": HEARTBEAT_FAILURES,
     }

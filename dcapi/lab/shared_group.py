@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterable
 from typing import Any
 
 from dcapi.lab.expectations import UnmetError, expect, expect_equal
-from dcapi.lab.members import DUPLEX, SIMPLEX, Member
+from dcapi.lab.gateways import GATEWAYS_B, gateway_there, primary_address
+from dcapi.lab.members import DUPLEX, DUPLEX_DUAL, SIMPLEX, SIMPLEX_DUAL, Member, is_of_network
 from dcapi.lab.operator import Json
-from dcapi.lab.pair import GATEWAY_B, OUTCOME_SECONDS, Pair
+from dcapi.lab.pair import OUTCOME_SECONDS, Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.report import Note
-from dcapi.lab.waiting import wait_until
 
 ASSOCIATIONS = "peer-group-associations"
 GROUPS = "subcloud-peer-groups"
@@ -20,8 +22,13 @@ GROUPS = "subcloud-peer-groups"
 # Priority of the lab's groups at B; any value above 0 would do, this one is nobody's default.
 PRIORITY_AT_B = 3
 
+# What shows a subcloud's network: of two, the primary one.
+NETWORK_FIELDS = ("management-subnet", "management-start-ip", "management-end-ip", "management-gateway-ip")
 # What a sync makes equal beside the values of bootstrap and installation.
-SAME_FIELDS = ("name", "description", "location", "software-version", "region-name")
+SAME_FIELDS = ("name", "description", "location", "software-version", "region-name", *NETWORK_FIELDS)
+
+# Samples of the members of a group that has some of every kind.
+MIXED = (SIMPLEX, DUPLEX_DUAL, DUPLEX, SIMPLEX_DUAL)
 
 GATEWAY_KEY = "systemcontroller_gateway_address"
 
@@ -121,6 +128,18 @@ class SharedGroup:
         for name, member in here.items():
             expect_like(member, there[name])
 
+    def expect_same_networks(self) -> None:
+        """Expect both sites to show and keep the same networks of each member, whoever leads."""
+        here, there = self.members_at_a(), self.members_at_b()
+        for name, member in here.items():
+            expect_equal(f"networks of {name} at B", networks_of(there[name]), networks_of(member))
+
+
+def networks_of(subcloud: Json) -> Json:
+    """What a site shows of a subcloud's networks, and what it keeps of them."""
+    kept = {key: value for key, value in saved_payload(subcloud).items() if is_of_network(key)}
+    return {field: subcloud[field] for field in NETWORK_FIELDS} | kept
+
 
 def shared_group(pair: Pair, name: str, members: Iterable[Member]) -> SharedGroup:
     """Make a group at A with these new members, associate it with B, and wait until both are in sync."""
@@ -133,8 +152,8 @@ def shared_group(pair: Pair, name: str, members: Iterable[Member]) -> SharedGrou
 
 
 def mixed_members(pair: Pair, name: str, count: int) -> list[Member]:
-    """New members of every kind: every third an IPv6 duplex, the others IPv4 with install values."""
-    kinds = [DUPLEX if number % 3 == 2 else SIMPLEX for number in range(count)]
+    """New members of every kind, in turns; those of IPv4 alone have install values."""
+    kinds = itertools.islice(itertools.cycle(MIXED), count)
     return [pair.new_member(name, kind, install=kind == SIMPLEX) for kind in kinds]
 
 
@@ -154,11 +173,14 @@ def expect_like(primary: Json, secondary: Json) -> None:
     for field in SAME_FIELDS:
         expect_equal(f"{field} of {name} at B", secondary[field], primary[field])
     expect_equal(f"deploy status of {name} at B", secondary["deploy-status"], "secondary")
-    expect_equal(f"gateway of {name} at B", secondary["systemcontroller-gateway-ip"], GATEWAY_B)
+    values = saved_payload(primary)
+    gateway = gateway_there(values, GATEWAYS_B)
+    shown = secondary["systemcontroller-gateway-ip"]
+    expect_equal(f"gateway of {name} that B shows", shown, primary_address(gateway))
     expect_equal(
         f"install values of {name} at B", _loaded(secondary, "data_install"), _loaded(primary, "data_install")
     )
-    wanted = {**saved_payload(primary), GATEWAY_KEY: GATEWAY_B}
+    wanted = {**values, GATEWAY_KEY: gateway}
     there = saved_payload(secondary)
     expect_equal(f"values of {name} at B", {key: there.get(key) for key in wanted}, wanted)
 

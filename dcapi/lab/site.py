@@ -13,8 +13,8 @@ from pathlib import Path
 
 import requests
 
+from dcapi.lab.polling import OverdueError, wait_until
 from dcapi.lab.ports import Port
-from dcapi.lab.waiting import OverdueError, wait_until
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -152,7 +152,8 @@ class LabSite:
             "HEARTBEAT_INTERVAL_MIN": "1",
             "PEER_CONNECT_TIMEOUT": "2",
             "PEER_READ_TIMEOUT": "10",
-            # What a killed site was at is taken up again when its leases have run out.
+            "PEER_PATIENCE_SECONDS": "1",
+            # Where nobody can tell that a killed site is dead, its work waits for its leases to run out.
             "LEASE_SECONDS": "15",
         }
 

@@ -21,10 +21,15 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the database to the newest revision, one process at a time."""
+def lock(connection: Connection) -> None:
+    """Let one process at a time prepare the database, until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the database to the newest revision, one process at a time."""
+    lock(connection)
     command.upgrade(_config(connection), "head")
 
 

@@ -5,25 +5,27 @@ from dcapi.models.association import PeerGroupAssociation, PushedMember
 from dcapi.models.base import Base
 from dcapi.models.failed_login import FailedLogin
 from dcapi.models.lease import Lease
-from dcapi.models.operation import Operation
 from dcapi.models.peer_group import SubcloudPeerGroup
+from dcapi.models.shown_span import ShownSpan
 from dcapi.models.site import SiteRecord
 from dcapi.models.subcloud import Subcloud, SubcloudEndpoint
 from dcapi.models.subcloud_group import SubcloudGroup
 from dcapi.models.system_peer import SystemPeer
+from dcapi.models.task import Task
 
 __all__ = [
     "Alarm",
     "Base",
     "FailedLogin",
     "Lease",
-    "Operation",
     "PeerGroupAssociation",
     "PushedMember",
+    "ShownSpan",
     "SiteRecord",
     "Subcloud",
     "SubcloudEndpoint",
     "SubcloudGroup",
     "SubcloudPeerGroup",
     "SystemPeer",
+    "Task",
 ]

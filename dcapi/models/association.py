@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Double, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dcapi.models.base import NEVER_AGAIN, Base, Dated
@@ -29,14 +29,29 @@ class PeerGroupAssociation(Dated, Base):
     sync_cause: Mapped[str | None] = mapped_column(String(16))
     # Raised by every change of what the peer should have; a run that began with an older one proves nothing.
     revision: Mapped[int] = mapped_column(default=0)
-    # Raised by every request to sync, and the request that the last run served.
+    # Raised by every request to sync: a run notes the one that it serves.
     sync_asked: Mapped[int] = mapped_column(default=0)
-    sync_served: Mapped[int] = mapped_column(default=0)
     # Raised by whatever says that the peer's copy has to be read, and the number that the last audit served.
     audit_asked: Mapped[int] = mapped_column(default=0)
     audit_served: Mapped[int] = mapped_column(default=0)
-    # This site took the group over, and the peer has not been asked to audit it yet.
-    audit_to_ask: Mapped[bool] = mapped_column(default=False)
+    # This site took the group over, and the peer was not seen to follow yet.
+    unfollowed: Mapped[bool] = mapped_column(default=False)
+    # Raised by each reason to ask the peer for an audit, and the number that it has heard.
+    ask_mark: Mapped[int] = mapped_column(default=0, server_default="0")
+    ask_heard: Mapped[int] = mapped_column(default=0, server_default="0")
+    # How often it was asked for this takeover, when that was last, in seconds since the epoch, and for how
+    # many seconds it is not asked again.
+    ask_tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    asked_at: Mapped[float | None] = mapped_column(Double)
+    ask_pause: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    # The peer's copy says ``migrating`` and nothing shows that it does: since when that is seen, in seconds
+    # since the epoch, and the copy's ``updated-at`` then.
+    leftover_seen_at: Mapped[float | None] = mapped_column(Double)
+    leftover_changed_at: Mapped[str | None] = mapped_column(String(128))
+    # The ``updated-at`` of the copy whose stale migration status this site has reset, or tried to.
+    reset_sent_for: Mapped[str | None] = mapped_column(String(128))
+    # The peer's ``complete`` that was followed and stayed: its ``updated-at`` and leader.
+    complete_heard: Mapped[str | None] = mapped_column(String(128))
     # The peer was seen to migrate the group: what was let go for that is judged by this peer's copy alone.
     peer_migrates: Mapped[bool] = mapped_column(default=False)
     # The status that the peer was last told; None: nothing yet.

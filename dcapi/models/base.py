@@ -31,7 +31,8 @@ def utc_now_text() -> str:
 # PostgreSQL keeps ids in 32 bits. SQLite goes further, but what a request means must not depend on that.
 LARGEST_ID = 2**31 - 1
 
-# Ids are told to other sites, which keep them: SQLite must not give the id of a deleted row to a new one.
+# Ids are told to other sites, which keep them, and tell a task from the one that took its place: SQLite must
+# not give the id of a deleted row to a new one.
 NEVER_AGAIN = {"sqlite_autoincrement": True}
 
 

@@ -1,15 +1,16 @@
 """Failed logins in a row, counted for all processes and hosts in one place.
 
-A row stands for a user name, or for a user name at an address that it has logged in from; the key shows
-neither. Times are seconds since the epoch (``time.time()``); nothing here commits.
+A row stands for a user name at an address, for an address, or for a user name; the key shows neither. Times
+are seconds since the epoch (``time.time()``); nothing here commits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from sqlalchemy import (
+    JSON,
     CursorResult,
     Delete,
     Double,
@@ -32,10 +33,11 @@ from dcapi.models.base import Base
 
 
 class FailedLogin(Base):
-    """A count that grows with each failure and goes with the next success.
+    """A count that grows with each failure.
 
-    ``waits_until`` is when the next try may be made; ``known_at`` when the user last logged in from this
-    address, 0 for a row that stands for a name alone.
+    ``waits_until`` is when the next try may be made. ``known_at`` is when the user last logged in from this
+    address, 0 for a row that stands for one of them alone. ``addresses``, of a row that stands for a name,
+    holds digests of the last addresses that it failed at, each with the time.
     """
 
     __tablename__ = "failed_login"
@@ -45,6 +47,7 @@ class FailedLogin(Base):
     failed_at: Mapped[float] = mapped_column(Double)
     waits_until: Mapped[float] = mapped_column(Double)
     known_at: Mapped[float] = mapped_column(Double)
+    addresses: Mapped[dict[str, float]] = mapped_column(JSON)
 
 
 class _MakeInsert(Protocol):
@@ -53,6 +56,16 @@ class _MakeInsert(Protocol):
 
 # Only these two know INSERT … ON CONFLICT, in the same words.
 INSERTS: dict[str, _MakeInsert] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+# A row that counts nothing.
+NOTHING: dict[str, Any] = {
+    "failures": 0,
+    "failed_at": 0.0,
+    "waits_until": 0.0,
+    "known_at": 0.0,
+    "addresses": {},
+}
 
 
 def find(session: Session, keys: Sequence[str]) -> dict[str, FailedLogin]:
@@ -75,7 +88,7 @@ def add_failure(session: Session, key: str, now: float, forgotten_before: float)
     is_forgotten = FailedLogin.failed_at < forgotten_before
     statement = (
         _insert(session)
-        .values(key=key, failures=1, failed_at=now, waits_until=0.0, known_at=0.0)
+        .values(key=key, **NOTHING | {"failures": 1, "failed_at": now})
         .on_conflict_do_update(
             index_elements=[FailedLogin.key],
             set_={"failures": case((is_forgotten, 1), else_=FailedLogin.failures + 1), "failed_at": now},
@@ -85,20 +98,38 @@ def add_failure(session: Session, key: str, now: float, forgotten_before: float)
     return session.execute(statement).scalar_one()
 
 
+def addresses_of(session: Session, key: str, now: float) -> tuple[int, dict[str, float]]:
+    """Failures and addresses of a name's row, which nobody else can change until the transaction ends."""
+    statement = (
+        _insert(session)
+        .values(key=key, **NOTHING | {"failed_at": now})
+        .on_conflict_do_update(index_elements=[FailedLogin.key], set_={"failed_at": now})
+        .returning(FailedLogin.failures, FailedLogin.addresses)
+    )
+    failures, addresses = session.execute(statement).one()
+    return failures, addresses
+
+
+def set_addresses(session: Session, key: str, failures: int, addresses: Mapping[str, float]) -> None:
+    """Write what became of failures and addresses of a name's row."""
+    statement = update(FailedLogin).where(FailedLogin.key == key)
+    _rows_of(session, statement.values(failures=failures, addresses=dict(addresses)))
+
+
 def let_wait(session: Session, key: str, until: float) -> None:
     """Let the next try of this key wait; a longer wait stays."""
     longer = and_(FailedLogin.key == key, FailedLogin.waits_until < until)
     _rows_of(session, update(FailedLogin).where(longer).values(waits_until=until))
 
 
-def forget(session: Session, key: str) -> None:
-    """Drop a count."""
-    _rows_of(session, delete(FailedLogin).where(FailedLogin.key == key))
+def give_back(session: Session, keys: Sequence[str]) -> None:
+    """Let the next try be made at once: the one that was claimed was not made."""
+    _rows_of(session, update(FailedLogin).where(FailedLogin.key.in_(keys)).values(waits_until=0.0))
 
 
 def remember(session: Session, key: str, now: float) -> None:
     """Note that the user of this key logged in from its address, and drop the count."""
-    row = {"failures": 0, "failed_at": 0.0, "waits_until": 0.0, "known_at": now}
+    row = NOTHING | {"known_at": now}
     statement = _insert(session).values(key=key, **row)
     session.execute(statement.on_conflict_do_update(index_elements=[FailedLogin.key], set_=row))
 

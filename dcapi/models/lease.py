@@ -3,13 +3,17 @@
 Each function is one conditional statement whose rowcount tells the answer, so that of two callers one wins;
 it counts when the caller commits. Times are seconds since the epoch (``time.time()``): hosts that share a
 database need clocks that agree to well within the length of a lease.
+
+These functions go by the clock alone. That a holder died, or the clock went back, is for ``dcapi.tasks.hold``
+to judge by the row.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import BigInteger, ColumnElement, CursorResult, Double, String, Update, and_, update
+from sqlalchemy import BigInteger, ColumnElement, CursorResult, Double, String, Update, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -18,9 +22,19 @@ from dcapi.models.base import Base
 # Ends a lease at once, whatever the clock says.
 RELEASED = 0.0
 
+# Stands for the length of a lease that was taken before rows kept it. None is longer: the settings allow at
+# most 3,600 s for LEASE_SECONDS, and a million between heartbeats, whose lease is half as long again.
+LONGEST_SECONDS = 1_500_000.0
+# A lease ends so much later than its length from now at the most, whoever reads the clocks: they differ a
+# little, and a taker may have read its own half a minute ago.
+TOLERANCE_SECONDS = 60.0
+
 
 class Lease(Base):
-    """Held while ``expires_at`` lies ahead. The epoch counts the holders; the row stays, so none repeats."""
+    """Held while ``expires_at`` lies ahead. The epoch counts the holders; the row stays, so none repeats.
+
+    ``seconds`` is the length for which it was taken; 0: it was taken before rows kept that.
+    """
 
     __tablename__ = "lease"
 
@@ -28,6 +42,24 @@ class Lease(Base):
     owner: Mapped[str] = mapped_column(String(255))
     expires_at: Mapped[float] = mapped_column(Double)
     epoch: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(Double, server_default="0")
+
+
+class LeaseRow(NamedTuple):
+    """A lease as its row was read."""
+
+    name: str
+    owner: str
+    epoch: int
+    expires_at: float
+    seconds: float
+
+    def has_expired(self, now: float) -> bool:
+        return self.expires_at <= now
+
+    def ends_too_late(self, now: float) -> bool:
+        """Whether it ends later than any holder can have meant: the clock went back since."""
+        return self.expires_at - now > (self.seconds or LONGEST_SECONDS) + TOLERANCE_SECONDS
 
 
 class _MakeInsert(Protocol):
@@ -44,7 +76,7 @@ def take(session: Session, name: str, owner: str, seconds: float, now: float) ->
     A live lease is refused to its own owner too: who holds it renews it.
     """
     insert = INSERTS[session.get_bind().dialect.name](Lease)
-    row = {"owner": owner, "expires_at": now + seconds}
+    row = {"owner": owner, "expires_at": now + seconds, "seconds": seconds}
     statement = (
         insert.values(name=name, epoch=1, **row)
         .on_conflict_do_update(
@@ -55,6 +87,23 @@ def take(session: Session, name: str, owner: str, seconds: float, now: float) ->
         .returning(Lease.epoch)
     )
     return session.execute(statement).scalar_one_or_none()
+
+
+def read_rows(session: Session, names: Iterable[str]) -> list[LeaseRow]:
+    """The leases of these names that were ever taken."""
+    columns = select(Lease.name, Lease.owner, Lease.epoch, Lease.expires_at, Lease.seconds)
+    return [LeaseRow(*row) for row in session.execute(columns.where(Lease.name.in_(list(names))))]
+
+
+def take_from(session: Session, row: LeaseRow, owner: str, seconds: float, now: float) -> int | None:
+    """Take a lease from the holder of this row, whenever it ends; returns the new epoch.
+
+    None when another one holds it by now.
+    """
+    epoch = row.epoch + 1
+    values = {"owner": owner, "epoch": epoch, "expires_at": now + seconds, "seconds": seconds}
+    statement = update(Lease).where(_is(row.name, row.owner, row.epoch)).values(values)
+    return epoch if _changes_one(session, statement) else None
 
 
 def renew(session: Session, name: str, owner: str, epoch: int, seconds: float, now: float) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from dcapi.models.limits import CONTROLS
+
 # A path into nested objects and lists, and the secret that stood there.
 Secrets = list[list[Any]]
 
@@ -24,6 +26,9 @@ URL_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]://[^/\s:@]*:[^/\s@]+@", re.IGNORECA
 
 # The password in such a URL; an @ that should have been escaped belongs to it.
 PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")
+
+# Characters of a value that an error quotes.
+LONGEST_SHOWN = 100
 
 
 class MaskedSecret(Exception):
@@ -68,6 +73,18 @@ def _masked(key: str, value: Any, path: list[Any], secrets: Secrets) -> Any:
     if isinstance(value, list):
         return [_masked("", inner, [*path, index], secrets) for index, inner in enumerate(value)]
     return value
+
+
+def shown(value: Any) -> str:
+    """A wrong value as an error may quote it: on one line, with masks for its secrets, and not too long.
+
+    Of a file nothing is quoted: whoever sends one in the place of another sends its secrets, too.
+    """
+    if isinstance(value, bytes):
+        return "a file"
+    masked = take_out(value)[0]
+    text = CONTROLS.sub(" ", masked if isinstance(masked, str) else str(masked))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
 def secret_texts(value: Any) -> Iterator[str]:

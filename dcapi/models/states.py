@@ -44,6 +44,13 @@ class PeerAvailability(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+class PeerKind(StrEnum):
+    """What service a peer runs."""
+
+    OURS = "dcapi"
+    ORIGINAL = "original"
+
+
 class Administrative(StrEnum):
     ENABLED = "enabled"
     DISABLED = "disabled"
@@ -92,6 +99,34 @@ class Deploy(StrEnum):
     NETWORK_RECONFIGURATION_FAILED = "network-reconfiguration-failed"
 
 
+class Prestage(StrEnum):
+    """How the last prestaging of a subcloud stands; a subcloud that was never prestaged has none."""
+
+    PRESTAGING = "prestaging"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class TaskName(StrEnum):
+    """Kinds of long work; the subject is the subcloud or, where it says so, the peer group."""
+
+    DEPLOY = "deploy"
+    RECONFIGURE_NETWORK = "reconfigure-network"
+    PRESTAGE = "prestage"
+    # Of a subcloud whose row is gone.
+    UNDEPLOY = "undeploy"
+    REHOME = "rehome"
+    # Of a peer group.
+    MIGRATE = "migrate"
+    GROUP_ATTRIBUTES = "group-attributes"
+
+
+# What ends with the management of a subcloud at this site. Its teardown goes on without it.
+SUBCLOUD_TASKS = frozenset(
+    {TaskName.DEPLOY, TaskName.RECONFIGURE_NETWORK, TaskName.PRESTAGE, TaskName.REHOME}
+)
+
+
 class RehomeStep(StrEnum):
     """How far a site is with taking a subcloud over, in the order of the steps."""
 
@@ -106,9 +141,8 @@ class RehomeStep(StrEnum):
 
 # A copy in one of these states belongs to the site that leads its group: only such a one may be changed or
 # deleted at a peer.
-COPY_STATES = frozenset(
-    {Deploy.SECONDARY, Deploy.SECONDARY_FAILED, Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED}
-)
+SECONDARY_STATES = frozenset({Deploy.SECONDARY, Deploy.SECONDARY_FAILED})
+COPY_STATES = SECONDARY_STATES | {Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED}
 
 # A deployment is going on and a job takes it further.
 DEPLOYING_STATES = frozenset(
@@ -130,8 +164,11 @@ DEPLOYING_STATES = frozenset(
 # A site is taking the subcloud over: nobody else changes it meanwhile.
 REHOMING_STATES = frozenset({Deploy.PRE_REHOME, Deploy.REHOMING})
 
-# A deployment, or a change of the network, that must end before the deployer gets anything else to do.
-BUSY_STATES = DEPLOYING_STATES | {Deploy.RECONFIGURING_NETWORK}
+# A deployment, a change of the network or a rehoming, that must end before anything else is begun.
+BUSY_STATES = DEPLOYING_STATES | REHOMING_STATES | {Deploy.RECONFIGURING_NETWORK}
+
+# The same of a backup and of its deletion.
+BUSY_BACKUP_STATUSES = frozenset({"validating", "pre-backup", "backing-up", "deleting-backup"})
 
 # From these a migration takes a subcloud over.
 MIGRATABLE_STATES = frozenset({Deploy.SECONDARY, Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED})

@@ -53,12 +53,8 @@ class Subcloud(Dated, Base):
         ForeignKey("subcloud_group.id"), default=DEFAULT_GROUP_ID, index=True
     )
     peer_group_id: Mapped[int | None] = mapped_column(ForeignKey("subcloud_peer_group.id"), index=True)
-    # When the next step of the deployment is due, in seconds since the epoch.
-    deploy_due_at: Mapped[float | None]
     # How far this site is with taking the subcloud over: see RehomeStep. None: it is not at it.
     rehome_step: Mapped[str | None] = mapped_column(String(16))
-    # When the next look at its prestaging is due, in seconds since the epoch.
-    prestage_due_at: Mapped[float | None]
 
 
 class SubcloudEndpoint(Base):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Double, String, false
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from dcapi.models.base import NEVER_AGAIN, Base, Dated
 from dcapi.models.states import Administrative, PeerAvailability
@@ -27,5 +27,19 @@ class SystemPeer(Dated, Base):
     heartbeat_failure_policy: Mapped[str] = mapped_column(String(16), default="alarm")
     heartbeat_maintenance_timeout: Mapped[int] = mapped_column(default=600)
     availability_state: Mapped[str] = mapped_column(String(16), default=PeerAvailability.CREATED)
+    # What the service over there is taken for, and when that was read, in seconds since the epoch.
+    kind: Mapped[str | None] = mapped_column(String(16))
+    kind_read_at: Mapped[float | None] = mapped_column(Double)
+    # Whether a login was ever accepted at the endpoint: until then nothing that it says is shown.
+    login_accepted: Mapped[bool] = mapped_column(default=False, server_default=false())
     # Heartbeats in a row that were not answered; kept here so that the next watcher goes on counting.
     heartbeat_failures: Mapped[int] = mapped_column(default=0, server_default="0")
+
+    @validates("peer_uuid", "manager_endpoint", "availability_state")
+    def _forget_kind(self, name: str, value: str) -> str:
+        """Another system, another place, or one that was away: what runs there has to be read anew."""
+        if getattr(self, name) != value:
+            self.kind = self.kind_read_at = None
+            if name == "manager_endpoint":
+                self.login_accepted = False
+        return value

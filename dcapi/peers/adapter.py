@@ -14,7 +14,7 @@ import urllib3
 from keystoneauth1.session import TCPKeepAliveAdapter
 
 from dcapi.log import REQUEST_ID_HEADER, request_id
-from dcapi.peers.exchange import POOLS, AnswerTooLong, Exchange, Limits, exchange_of
+from dcapi.peers.exchange import POOLS, AnswerTooLong, Exchange, Judge, Limits, exchange_of
 from dcapi.peers.translate import TRANSPORT_ERRORS, Call, failure_of
 
 CHUNK = 64 * 1024
@@ -53,8 +53,9 @@ class PeerAdapter(TCPKeepAliveAdapter):
     No retries, and no redirects: who calls decides about both.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, judge: Judge) -> None:
         self._limits = limits
+        self._judge = judge
         super().__init__(pool_connections=POOL_CONNECTIONS, pool_maxsize=POOL_MAXSIZE, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -66,7 +67,7 @@ class PeerAdapter(TCPKeepAliveAdapter):
         outgoing.before_request()
         if request_id.get():
             request.headers[REQUEST_ID_HEADER] = request_id.get()
-        options |= {"stream": True, "timeout": (self._limits.connect, self._limits.read)}
+        options |= {"stream": True, "timeout": (self._limits.connect, self._limits.longest_read)}
         response = self._answer(request, outgoing.call, *args, **options)
         outgoing.check(response, outgoing.call)
         return response
@@ -74,7 +75,7 @@ class PeerAdapter(TCPKeepAliveAdapter):
     def _answer(
         self, request: requests.PreparedRequest, call: Call, *args: Any, **options: Any
     ) -> requests.Response:
-        with exchange_of(self._limits) as exchange:
+        with exchange_of(self._limits, self._judge) as exchange:
             try:
                 return self._whole(super().send(request, *args, **options), exchange)
             except TRANSPORT_ERRORS as error:

@@ -22,6 +22,8 @@ class PeerAddress:
     password: str = field(repr=False)
     gateway_address: str
     enabled: bool
+    # Whether a login was ever accepted there; that it is by now makes no other address of it.
+    login_accepted: bool = field(default=False, compare=False)
 
     def login_password(self) -> str:
         """The password to log in with; raises PeerRefused when what is stored is no base64 of UTF-8 text."""

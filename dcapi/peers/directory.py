@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dcapi.peers import port
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.client import PeerClient
+from dcapi.peers.login import NoteLogin, untold
 from dcapi.peers.session import Sessions
 from dcapi.settings import Settings
 
@@ -14,11 +15,12 @@ from dcapi.settings import Settings
 class Peers(port.Peers):
     """Clients over HTTP, made once for a process, after any fork.
 
-    Raises SettingsError when PEER_CA_FILE or PEER_ALLOWED_HOSTS cannot be used.
+    ``note_login`` is told of an address that accepted its first login. Raises SettingsError when one of
+    PEER_CA_FILE, PEER_CLIENT_CERTIFICATE_FILE and PEER_ALLOWED_HOSTS cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._sessions = Sessions(settings)
+    def __init__(self, settings: Settings, note_login: NoteLogin = untold) -> None:
+        self._sessions = Sessions(settings, note_login)
 
     def client(self, address: PeerAddress, before_request: Callable[[], None] | None = None) -> PeerClient:
         return PeerClient(self._sessions.session(address), before_request)

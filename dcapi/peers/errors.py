@@ -6,12 +6,18 @@ these at the edge of this package; nothing else leaves it (but what a caller's o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
 # What a refusal is told by: another site's answers hold these texts, and decisions hang on them.
 SYSTEM_PEER = "System Peer"
 SUBCLOUD = "Subcloud"
 PEER_GROUP = "Subcloud Peer Group"
 ASSOCIATION = "Peer Group Association"
 STILL_ASSOCIATED = "a peer group which is associated with a system peer"
+GROUP_NAME_TAKEN = "A subcloud peer group with this name already exists"
 
 
 class PeerError(Exception):
@@ -60,6 +66,28 @@ class PeerRefused(PeerError):
         """Whether the peer said that it has no such thing; ``kind`` is one of this module's names."""
         return self.status == 404 and f"{kind} not found" in self.text
 
+    def name_taken(self) -> bool:
+        """Whether a group was not changed because another one there has its new name."""
+        return GROUP_NAME_TAKEN in self.text
+
     def still_associated(self) -> bool:
         """Whether a group was kept because another association there names it."""
         return self.status == 400 and STILL_ASSOCIATED in self.text
+
+
+def tells_kind(refusal: PeerRefused) -> bool:
+    """Whether a refusal of the version document shows that the service there is not ours.
+
+    A login that fails, a redirection, or an answer that is not HTTP says nothing about the service.
+    """
+    return refusal.status == 200 or (refusal.status >= 400 and refusal.status != 401)
+
+
+def unless_missing(kind: str, call: Callable[[], T]) -> T | None:
+    """What a call returns, None when the peer says that it has no such thing."""
+    try:
+        return call()
+    except PeerRefused as error:
+        if not error.not_found(kind):
+            raise
+        return None

@@ -11,7 +11,7 @@ import io
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http.client import HTTPResponse, IncompleteRead
@@ -24,8 +24,16 @@ from urllib3.exceptions import LocationParseError, NameResolutionError, NewConne
 PIECE = 16 * 1024
 
 
+# Why no connection may be made to an address of a host (host, port, address); empty when it may.
+Judge = Callable[[str, int, str], str]
+
+
 class AnswerTooLong(Exception):
     """The peer sends more than is read from it."""
+
+
+class AddressRefused(Exception):
+    """None of a host's addresses may be called; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,13 @@ class Limits:
     def request(self) -> float:
         """Seconds that a request may take as a whole."""
         hurry = _hurry.get()
-        longest = self.connect + self.read
+        longest = self.connect + self.longest_read
         return longest if hurry is None else min(hurry, longest)
+
+    @property
+    def longest_read(self) -> float:
+        """Seconds without a byte that this thread puts up with."""
+        return max(self.read, _patience.get())
 
 
 @dataclass
@@ -49,6 +62,7 @@ class Exchange:
     """How far one request came; made when it starts."""
 
     limits: Limits
+    judge: Judge
     started: float = field(default_factory=time.monotonic)
     # Whether the connection was made for this request; else it was kept from an earlier one.
     fresh: bool = False
@@ -78,6 +92,21 @@ _current: ContextVar[Exchange] = ContextVar("exchange")
 _hurry: ContextVar[float | None] = ContextVar("hurry", default=None)
 
 
+# Seconds without a byte that this thread puts up with, when that is more than the limits say.
+_patience: ContextVar[float] = ContextVar("patience", default=0.0)
+
+
+@contextlib.contextmanager
+def taking_up_to(seconds: float) -> Iterator[None]:
+    """Let each request that this thread sends in the block take so many seconds, connecting included."""
+    token = _patience.set(seconds)
+    try:
+        with within(seconds):
+            yield
+    finally:
+        _patience.reset(token)
+
+
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Let each request that this thread sends in the block end within so many seconds."""
@@ -94,9 +123,9 @@ def hurry() -> float | None:
 
 
 @contextlib.contextmanager
-def exchange_of(limits: Limits) -> Iterator[Exchange]:
+def exchange_of(limits: Limits, judge: Judge) -> Iterator[Exchange]:
     """Bind what this thread does on connections in the block to a new exchange."""
-    exchange = Exchange(limits)
+    exchange = Exchange(limits, judge)
     token = _current.set(exchange)
     try:
         yield exchange
@@ -166,10 +195,10 @@ class _BoundedConnection(HTTPConnection):
         return sock
 
     def _connected(self, exchange: Exchange) -> socket.socket:
-        """Try the addresses of the host one by one, all within the time to connect."""
+        """Try the addresses of the host that may be called, one by one, all within the time to connect."""
         until = time.monotonic() + exchange.limits.connect
         failure = OSError("the name has no address")
-        for family, kind, protocol, _, address in self._addresses():
+        for family, kind, protocol, _, address in self._allowed(exchange):
             sock = socket.socket(family, kind, protocol)
             try:
                 for option in self.socket_options or ():
@@ -184,6 +213,14 @@ class _BoundedConnection(HTTPConnection):
                 sock.settimeout(exchange.left(max(until - time.monotonic(), 0.001)))
                 return sock
         raise failure
+
+    def _allowed(self, exchange: Exchange) -> list[Any]:
+        """The addresses that may be called, of one look at the name: what was judged is what is called."""
+        found = self._addresses()
+        objections = [exchange.judge(self.host, self.port, address[0]) for *_, address in found]
+        if found and all(objections):
+            raise AddressRefused(objections[0])
+        return [one for one, wrong in zip(found, objections, strict=True) if not wrong]
 
     def _addresses(self) -> list[Any]:
         try:

@@ -21,17 +21,24 @@ from dcapi.peers.address import PeerAddress
 from dcapi.peers.catalogue import Service, bad_url, find_public_url, versioned
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.exchange import hurry
-from dcapi.peers.translate import Call, check_success
+from dcapi.peers.translate import UNRESOLVED, Call, check_success
 from dcapi.peers.trust import Trust
 
 DOMAIN = "Default"
 PROJECT = "admin"
+# Is told of an address that accepted its first login.
+NoteLogin = Callable[[PeerAddress], None]
+
 TOKEN = re.compile(r"[\x21-\x7e]{1,32768}")
 
 # These write what a peer sends without looking at it: the body of a login's answer, header lines that are
 # no header lines.
 logging.getLogger("keystoneauth.identity").setLevel(logging.INFO)
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+
+def untold(_address: PeerAddress) -> None:
+    """For those who remember nothing of a first login."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +50,42 @@ class Login:
     # Where it was made, and who else may see it.
     identity_url: str
     trust: Trust
+    # What was found of the catalogue: a name is resolved once for that.
+    _roots: dict[Service, str] = field(default_factory=dict, repr=False)
 
     def root(self, service: Service, call: Call) -> str:
-        """Root URL of a service; raises PeerRefused when the catalogue has none that can be called."""
-        url = find_public_url(self.catalogue, service)
+        """Root URL of a service; raises PeerRefused when the catalogue has none that can be called.
+
+        Raises PeerUnavailable when the host of the identity service cannot be resolved to tell that.
+        """
+        if service not in self._roots:
+            self._roots[service] = versioned(self._url(service, call), service)
+        return self._roots[service]
+
+    def _url(self, service: Service, call: Call) -> str:
+        url: Any = find_public_url(self.catalogue, service)
         wanted = f"public endpoint of type {service.kind} in region {service.region}"
         if url is None:
             raise call.refused(f"the catalogue of its identity service has no {wanted}")
-        wrong = bad_url(url) or self.trust.objection(url, self.identity_url)
+        try:
+            wrong = bad_url(url) or self.trust.service_objection(url, self.identity_url)
+        except OSError:
+            raise PeerUnavailable(call.message(UNRESOLVED), text=UNRESOLVED) from None
         if wrong:
             raise call.refused(f"the {wanted} in its catalogue cannot be called: {wrong}")
-        return versioned(url, service)
+        return str(url)
 
 
 class LoginKeeper:
     """The current login of one peer address; threads that wait for one share one request, or its failure."""
 
-    def __init__(self, address: PeerAddress, transport: session.Session, trust: Trust) -> None:
+    def __init__(
+        self, address: PeerAddress, transport: session.Session, trust: Trust, note_login: NoteLogin
+    ) -> None:
         self._address = address
+        # Whether this address ever accepted a login; else nothing that it says is shown.
+        self.accepted = address.login_accepted
+        self._note_login = note_login
         self._trust = trust
         self._transport = transport
         self._lock = threading.Lock()
@@ -77,7 +102,11 @@ class LoginKeeper:
                 if self._failures != seen and self._failure is not None:
                     raise copy.copy(self._failure)
                 self._login = self._log_in_once(before_request)
-            return self._login
+            login = self._login
+        if not self.accepted:
+            self.accepted = True
+            self._note_login(self._address)
+        return login
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -117,7 +146,12 @@ class LoginKeeper:
 
     def _call(self) -> Call:
         return Call(
-            self._address.name, "POST", "login at its identity service", self.secrets(), changing=False
+            self._address.name,
+            "POST",
+            "login at its identity service",
+            self.secrets(),
+            changing=False,
+            shows_answers=self.accepted,
         )
 
     def _log_in(self, before_request: Callable[[], None]) -> Login:

@@ -18,6 +18,8 @@ Form = list[tuple[str, tuple[str | None, bytes]]]
 
 # Parts of the PATCH by which a site that takes a group over asks another one to give a subcloud away.
 CEDING_FORM: Form = [("management-state", (None, b"unmanaged")), ("migrate", (None, b"true"))]
+# The same for one that is unmanaged there already.
+CEDING_UNMANAGED_FORM: Form = [("migrate", (None, b"true"))]
 
 
 @dataclass(frozen=True)

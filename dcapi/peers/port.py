@@ -1,20 +1,20 @@
 """What can be asked of another site: the port that the wire and the tests' fake both implement.
 
 Each method is one call of "what a site calls on a peer" in the wire contract. Each raises PeerUnavailable or
-PeerRefused, and whatever ``before_request`` raises. Answers are the peer's JSON as dicts, checked for shape:
-keys that an answer must have are there and of their type, those it may lack are there as None.
+PeerRefused, and whatever ``before_request`` raises. What an answer says is checked and typed; None stands for
+what the peer does not have, and a deletion of that is as good as done.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
+from dcapi.models.states import PeerKind
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.payload import SubcloudPayload
+from dcapi.peers.remote import GroupValues, RemoteAssociation, RemoteGroup, RemoteSubcloud
 
-Answer = dict[str, Any]
 # An id or a name, as it goes into a URL.
 Reference = int | str
 
@@ -40,55 +40,58 @@ class PeerPort(ABC):
         """HTTP requests that were sent for this caller so far, logins included."""
 
     @abstractmethod
+    def kind(self) -> PeerKind:
+        """What service runs there, by its version document; raises when there was no telling answer."""
+
+    @abstractmethod
     def system_uuid(self) -> str:
         """UUID of the system over there."""
 
     @abstractmethod
-    def system_peer(self, uuid: str) -> Answer:
-        """The system peer there of this system UUID."""
+    def system_peer_id(self, uuid: str) -> int | None:
+        """The id of the system peer there of this system UUID."""
 
     @abstractmethod
-    def groups(self) -> list[Answer]:
+    def groups(self) -> list[RemoteGroup]:
         """Every subcloud peer group there."""
 
     @abstractmethod
-    def group(self, ref: Reference) -> Answer:
-        """One subcloud peer group, by id or name."""
+    def create_group(self, group: GroupValues) -> RemoteGroup:
+        """Create a copy of a group; nothing is said of a migration."""
 
     @abstractmethod
-    def create_group(self, values: Answer) -> Answer:
-        """Create a group; ``values`` in the request's spelling (``peer-group-name``, …)."""
-
-    @abstractmethod
-    def update_group(self, ref: Reference, values: Answer) -> Answer:
-        """Change a group, as another site; ``values`` in the request's spelling."""
+    def update_group(self, ref: Reference, **changes: object) -> RemoteGroup:
+        """Change a group, as another site; ``changes`` are named as in GroupValues."""
 
     @abstractmethod
     def delete_group(self, ref: Reference) -> None:
         """Delete a group; its subclouds stay there without one."""
 
     @abstractmethod
-    def group_subclouds(self, ref: Reference) -> list[Answer]:
+    def group_subclouds(self, ref: Reference) -> list[RemoteSubcloud]:
         """The subclouds that are in a group there."""
 
     @abstractmethod
-    def audit_group(self, ref: Reference, body: Answer) -> str | None:
-        """Ask the peer to audit a group; returns why it did not, None when it did."""
+    def audit_group(self, ref: Reference, site_uuid: str, group_id: int, group: GroupValues) -> str | None:
+        """Ask the peer to audit a group that this site has so; returns why it did not, None when it did.
+
+        ``group_id`` is the id that this site gave to the group: the peer calls back about it.
+        """
 
     @abstractmethod
-    def associations(self) -> list[Answer]:
-        """Every association there, without its message."""
+    def associations(self) -> list[RemoteAssociation]:
+        """Every association there."""
 
     @abstractmethod
-    def association(self, association_id: int) -> Answer:
-        """One association, with its message."""
+    def association(self, association_id: int) -> RemoteAssociation | None:
+        """One association."""
 
     @abstractmethod
-    def create_association(self, group_id: int, system_peer_id: int) -> Answer:
+    def create_association(self, group_id: int, system_peer_id: int) -> RemoteAssociation:
         """Create the non-primary association of a group there and the system peer that stands for us."""
 
     @abstractmethod
-    def tell_association(self, association_id: int, sync_status: str) -> Answer:
+    def tell_association(self, association_id: int, sync_status: str) -> RemoteAssociation:
         """Tell a non-primary association its sync status."""
 
     @abstractmethod
@@ -96,24 +99,27 @@ class PeerPort(ABC):
         """Delete an association there."""
 
     @abstractmethod
-    def subclouds(self) -> list[Answer]:
+    def subclouds(self) -> list[RemoteSubcloud]:
         """Every subcloud there."""
 
     @abstractmethod
-    def subcloud(self, region_name: str) -> Answer:
+    def subcloud(self, region_name: str) -> RemoteSubcloud | None:
         """One subcloud in detail, by region name, as another site."""
 
     @abstractmethod
-    def add_secondary(self, payload: SubcloudPayload) -> Answer:
+    def add_secondary(self, payload: SubcloudPayload) -> RemoteSubcloud:
         """Create a secondary subcloud; the payload's group is not part of it."""
 
     @abstractmethod
-    def update_subcloud(self, region_name: str, payload: SubcloudPayload) -> Answer:
+    def update_subcloud(self, region_name: str, payload: SubcloudPayload) -> RemoteSubcloud:
         """Change a subcloud by region name, as another site; the payload's names are not sent."""
 
     @abstractmethod
-    def cede_subcloud(self, region_name: str) -> Answer:
-        """Ask for a subcloud of a group that this site migrates, as another site: it is unmanaged there."""
+    def cede_subcloud(self, region_name: str, *, managed: bool = True) -> RemoteSubcloud:
+        """Ask for a subcloud of a group that this site migrates, as another site: it is unmanaged there.
+
+        ``managed`` False: it is unmanaged there already, and some sites refuse to unmanage it again.
+        """
 
     @abstractmethod
     def delete_subcloud(self, name: str) -> None:

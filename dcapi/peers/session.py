@@ -17,7 +17,7 @@ from dcapi.peers.address import PeerAddress
 from dcapi.peers.catalogue import Service
 from dcapi.peers.errors import PeerError
 from dcapi.peers.exchange import Limits
-from dcapi.peers.login import Login, LoginKeeper
+from dcapi.peers.login import Login, LoginKeeper, NoteLogin, untold
 from dcapi.peers.retry import ends_login
 from dcapi.peers.translate import Call, check_success
 from dcapi.peers.trust import Trust
@@ -44,22 +44,23 @@ class PeerRequest:
 class PeerSession:
     """Sends requests to the services of one peer; safe to use from many threads."""
 
-    def __init__(self, address: PeerAddress, settings: Settings, trust: Trust) -> None:
+    def __init__(self, address: PeerAddress, settings: Settings, trust: Trust, note_login: NoteLogin) -> None:
         self.address = address
         trust.tell_of(address.name, address.endpoint)
         self.limits = Limits(
             settings.PEER_CONNECT_TIMEOUT, settings.PEER_READ_TIMEOUT, settings.PEER_MAX_ANSWER
         )
-        self._connections = _connections(self.limits)
+        self._connections = _connections(self.limits, trust)
         self._transport = keystone.Session(
             session=self._connections,
             verify=trust.verify,
+            cert=trust.certificate,
             redirect=False,
             # Else it names the program that it runs in, whatever that is.
             app_name="dcapi",
             additional_headers=dict(EVERY_REQUEST),
         )
-        self._logins = LoginKeeper(address, self._transport, trust)
+        self._logins = LoginKeeper(address, self._transport, trust, note_login)
 
     def send(self, request: PeerRequest, before_request: Callable[[], None]) -> requests.Response:
         """Send one request, logging in when needed; returns the answer of a success, raises PeerError."""
@@ -73,6 +74,10 @@ class PeerSession:
                 raise
         # The token ran out, or the peer was made anew: once more with another one.
         return self._send(request, self._logins.current(before_request), before_request)
+
+    def note_accepted(self) -> None:
+        """Another process was let in there."""
+        self._logins.accepted = True
 
     def close(self) -> None:
         """Close the connections that are idle; those in use end with their request."""
@@ -96,7 +101,7 @@ class PeerSession:
                     **request.body,
                 )
             except exceptions.ClientException:
-                failure = call.refused("the request cannot be put together")
+                failure = call.refused("the request cannot be built")
         raise failure
 
     def call(self, request: PeerRequest, login: Login | None = None) -> Call:
@@ -105,11 +110,11 @@ class PeerSession:
         return Call(self.address.name, request.method, request.path, secrets)
 
 
-def _connections(limits: Limits) -> requests.Session:
+def _connections(limits: Limits, trust: Trust) -> requests.Session:
     """Connections that take nothing from this process's surroundings: no proxies, no .netrc, no cookies."""
     connections = requests.Session()
     connections.trust_env = False
-    adapter = PeerAdapter(limits)
+    adapter = PeerAdapter(limits, trust.address_objection)
     connections.mount("http://", adapter)
     connections.mount("https://", adapter)
     return connections
@@ -121,8 +126,9 @@ class Sessions:
     Raises SettingsError when the settings of who is trusted cannot be used.
     """
 
-    def __init__(self, settings: Settings, keep: int = KEPT_SESSIONS) -> None:
+    def __init__(self, settings: Settings, note_login: NoteLogin = untold, keep: int = KEPT_SESSIONS) -> None:
         self._settings = settings
+        self._note_login = note_login
         self._trust = Trust.of(settings)
         self._trust.begin()
         self._keep = keep
@@ -135,11 +141,15 @@ class Sessions:
             kept = self._sessions.get(address.id)
             dropped = [kept] if kept is not None and kept.address != address else []
             if kept is None or dropped:
-                self._sessions[address.id] = PeerSession(address, self._settings, self._trust)
+                self._sessions[address.id] = PeerSession(
+                    address, self._settings, self._trust, self._note_login
+                )
             self._sessions.move_to_end(address.id)
             while len(self._sessions) > self._keep:
                 dropped.append(self._sessions.popitem(last=False)[1])
             session = self._sessions[address.id]
+            if address.login_accepted:
+                session.note_accepted()
         for other in dropped:
             other.close()
         return session

@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
+from dcapi.models.limits import DIRECTIONS
+
 # Bytes of an error body that are looked at, and characters of it that are kept.
 LONGEST_BODY = 64 * 1024
 LONGEST_TEXT = 500
@@ -29,7 +31,7 @@ PAGE_MESSAGE = re.compile(r"<br\s*/?>\s*<br\s*/?>(.*?)(?:</body>|$)", re.DOTALL 
 # One that is not closed ends with the page or its head: so each of them is looked through only once.
 HIDDEN_ELEMENTS = re.compile(r"<(script|style|head)\b.*?(?:</\1>|(?=<body\b)|\Z)", re.DOTALL | re.IGNORECASE)
 TAG = re.compile(r"<[^<>]*>")
-UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+UNPRINTABLE = re.compile(rf"[\x00-\x20\x7f-\x9f\u2028\u2029{DIRECTIONS}\ud800-\udfff]+")
 
 
 def readable(body: bytes, secrets: Iterable[str] = ()) -> str:

@@ -13,13 +13,14 @@ import requests
 import urllib3
 
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
-from dcapi.peers.exchange import AnswerTooLong, Exchange
+from dcapi.peers.exchange import AddressRefused, AnswerTooLong, Exchange
 from dcapi.peers.texts import clean, readable
 
 # Statuses that say "not now": the peer, or what stands before it, did not get to the request or through it.
 AWAY = {429, 502, 503, 504}
 # Of all answers without success, those after which a changing request may have taken effect all the same.
 UNCERTAIN = {408, 500, 502, 504}
+UNRESOLVED = "the name of its host cannot be resolved"
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 # What requests, urllib3 and http.client raise, together with the operating system's errors.
@@ -30,15 +31,16 @@ TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     UnicodeError,
     AnswerTooLong,
+    AddressRefused,
 )
 
 # Answers that no second try makes better: the other side is no such service, or not the one it should be.
 SENSELESS: tuple[tuple[type[BaseException], str], ...] = (
-    (AnswerTooLong, "the answer is longer than what is read from a peer"),
+    (AnswerTooLong, "the answer is longer than DCAPI_PEER_MAX_ANSWER allows"),
     (ssl.SSLCertVerificationError, "its certificate is not trusted"),
     (urllib3.exceptions.DecodeError, "the answer cannot be decoded"),
     (requests.exceptions.ContentDecodingError, "the answer cannot be decoded"),
-    (urllib3.exceptions.InvalidHeader, "the answer is no HTTP"),
+    (urllib3.exceptions.InvalidHeader, "the answer is not HTTP"),
     (urllib3.exceptions.LocationValueError, "the URL is not valid"),
     (requests.exceptions.InvalidURL, "the URL is not valid"),
     (UnicodeError, "the URL is not valid"),
@@ -55,6 +57,8 @@ class Call:
     secrets: Iterable[str] = field(default=(), repr=False)
     # A login changes nothing, though it is a POST.
     changing: bool = True
+    # What an endpoint says that never accepted a login is not shown: it may be anything in this network.
+    shows_answers: bool = True
 
     def may_change(self) -> bool:
         return self.changing and self.method in CHANGING
@@ -89,13 +93,20 @@ def refusal_of(response: requests.Response, call: Call) -> PeerError:
     """What an answer without success means."""
     status = response.status_code
     if 300 <= status < 400:
-        return call.refused(f"redirected to {_redirected_to(response)}, which is not followed", status)
-    text = readable(response.content, call.secrets)
-    message = call.message(f"answered {status}" + (f": {text}" if text else " and said no more"))
+        where = _redirected_to(response) if call.shows_answers else "another place"
+        return call.refused(f"redirected to {where}, which is not followed", status)
+    text = readable(response.content, call.secrets) if call.shows_answers else ""
+    message = call.message(f"answered {status}{_told(text, call)}")
     maybe_sent = status in UNCERTAIN and call.may_change()
     if status in AWAY:
         return PeerUnavailable(message, status, text, maybe_sent=maybe_sent)
     return PeerRefused(message, status, text, maybe_sent=maybe_sent)
+
+
+def _told(text: str, call: Call) -> str:
+    if not call.shows_answers:
+        return "; what it says is not shown before it has accepted a login"
+    return f": {text}" if text else " without further details"
 
 
 def check_success(response: requests.Response, call: Call) -> None:
@@ -112,16 +123,18 @@ def _redirected_to(response: requests.Response) -> str:
 
 
 def _senseless(error: Exception, exchange: Exchange) -> str:
+    if isinstance(error, AddressRefused):
+        return str(error)
     causes = list(_causes(error))
     for kind, text in SENSELESS:
         if any(isinstance(cause, kind) for cause in causes):
             return text
     if any(_is_wrong_tls(cause) for cause in causes):
-        return "no TLS could be agreed upon"
+        return "TLS could not be negotiated"
     # A peer that closes its connection is away; one that speaks something else than HTTP is no peer.
     strange = (http.client.HTTPException, urllib3.exceptions.ProtocolError)
     if not exchange.ended and not _system_errors(causes) and any(isinstance(it, strange) for it in causes):
-        return "the answer is no HTTP"
+        return "the answer is not HTTP"
     return ""
 
 
@@ -141,12 +154,12 @@ def _away(error: Exception, exchange: Exchange) -> str:
         return f"no answer within {limits.request if exchange.sent else limits.connect:g} s"
     for cause in _system_errors(_causes(error)):
         if isinstance(cause, socket.gaierror):
-            return "the name of its host cannot be resolved"
+            return UNRESOLVED
         if cause.strerror:
             return cause.strerror.lower()
     if exchange.received:
         return "the answer was cut off"
-    return "the connection was closed without an answer" if exchange.sent else "cannot be connected"
+    return "the connection was closed without an answer" if exchange.sent else "cannot connect"
 
 
 def _timed_out(error: Exception) -> bool:

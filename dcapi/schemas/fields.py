@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 import uuid
 from collections.abc import Iterable
@@ -18,16 +17,22 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, missing
 
 from dcapi.models.base import LARGEST_ID
-from dcapi.models.limits import LARGEST, TEXT_LENGTH, is_clean
+from dcapi.models.limits import (
+    LARGEST,
+    RESERVED,
+    TEXT_LENGTH,
+    is_clean,
+    is_name,
+    is_reserved,
+    is_subcloud_name,
+    on_one_line,
+)
+from dcapi.models.network_values import parsed_address, undetected
 
 MAX_DIGITS = 20
-NAME_LENGTH = 255
 # The contract's "under 255".
 SHORTER_LENGTH = 254
 
-NOT_IN_NAMES = frozenset(".*+?|()[]{}^$/")
-# Labels of RFC 1123, joined by dots.
-SUBCLOUD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 UUID_FORM = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 # RFC 3986, with a host that is a name or an address, and no user, query or fragment.
 HTTP_URL_FORM = (
@@ -51,22 +56,6 @@ def is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def is_name(text: str) -> bool:
-    """Whether a text keeps the general rule for names."""
-    return (
-        text.strip() != ""
-        and len(text) <= NAME_LENGTH
-        and not text.isdigit()
-        and is_clean(text)
-        and NOT_IN_NAMES.isdisjoint(text)
-    )
-
-
-def is_subcloud_name(text: str) -> bool:
-    """Whether a text is a name for a subcloud by RFC 1123, and not of digits only."""
-    return len(text) <= NAME_LENGTH and bool(SUBCLOUD_NAME.fullmatch(text)) and not text.isdigit()
-
-
 def base64_text(text: str) -> str | None:
     """The text that a base64 text stands for; None when it stands for none, or an empty one."""
     try:
@@ -75,12 +64,10 @@ def base64_text(text: str) -> str | None:
         return None
 
 
-def ip_address_text(text: str) -> str | None:
+def ip_address_text(value: Any) -> str | None:
     """The canonical form of an IP address; None when it is none."""
-    try:
-        return None if "%" in text else str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
+    address = parsed_address(value)
+    return None if address is None else str(address)
 
 
 def uuid_text(text: str) -> str | None:
@@ -184,6 +171,13 @@ class PlainText(Checked):
         return value
 
 
+class OneLine(PlainText):
+    """A text that may be written on several lines: line breaks become blanks, and the ends are stripped."""
+
+    def checked(self, value: Any) -> str:
+        return super().checked(on_one_line(value) if isinstance(value, str) else value)
+
+
 class Name(Checked):
     """A name by the general rule, and none of the words in ``but_not``, in any case."""
 
@@ -208,11 +202,12 @@ class SubcloudName(Checked):
         self.foreign = foreign
 
     def checked(self, value: Any) -> str:
-        is_number = isinstance(value, int) and not isinstance(value, bool)  # YAML makes one of bare digits
-        if is_number or (isinstance(value, str) and value.isdigit()):
-            raise ValidationError(self.digits_text)
         if not isinstance(value, str):
             raise self.wrong()
+        if is_reserved(value):
+            raise ValidationError(f"name {RESERVED}")
+        if value.isdigit():
+            raise ValidationError(self.digits_text)
         if not (is_subcloud_name(value) or (self.foreign and is_name(value))):
             raise self.wrong()
         return value
@@ -245,10 +240,33 @@ class IpAddress(Checked):
     """An IP address of either version, in its canonical form."""
 
     def checked(self, value: Any) -> str:
-        canonical = ip_address_text(value) if isinstance(value, str) else None
+        canonical = ip_address_text(value)
         if canonical is None:
-            raise self.wrong()
+            raise self.no_address(value)
         return canonical
+
+    def no_address(self, value: Any) -> ValidationError:  # noqa: ARG002
+        return self.wrong()
+
+
+class NamedAddress(IpAddress):
+    """An IP address of which an error says the name, in the place of a text, and what stands there."""
+
+    def no_address(self, value: Any) -> ValidationError:
+        return ValidationError(undetected(self.text, value))
+
+
+class IpAddresses(Checked):
+    """An IP address, or two of different versions with a comma between, in their canonical form."""
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > SHORTER_LENGTH:
+            raise self.wrong()
+        parts = [parsed_address(part.strip()) for part in value.split(",")]
+        versions = {part.version for part in parts if part is not None}
+        if None in parts or len(versions) < len(parts):
+            raise self.wrong()
+        return ",".join(map(str, parts))
 
 
 class Base64Text(Checked):
@@ -282,15 +300,6 @@ class Boolean(Checked):
         if not isinstance(value, str) or value.lower() not in BOOLEAN_WORDS:
             raise self.wrong()
         return BOOLEAN_WORDS[value.lower()]
-
-
-class FilePart(Checked):
-    """A part of a form that must be a file."""
-
-    def checked(self, value: Any) -> bytes:
-        if not isinstance(value, bytes):
-            raise self.wrong()
-        return value
 
 
 class FileOrText(Checked):

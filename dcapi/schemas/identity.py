@@ -48,7 +48,7 @@ class TokenSchema(TolerantSchema):
 
 
 class ScopeSchema(TolerantSchema):
-    """Only a project can be logged in to; what else stands here is for the view to refuse."""
+    """A login must be scoped to a project; what else stands here is for the view to refuse."""
 
     project = fields.Nested(ReferenceSchema)
 
@@ -81,12 +81,32 @@ class LoginSchema(TolerantSchema):
     auth = fields.Nested(AuthSchema, required=True)
 
 
+class NewPasswordSchema(TolerantSchema):
+    original_password = fields.String(required=True)
+    password = fields.String(required=True)
+
+
+class PasswordChangeSchema(TolerantSchema):
+    user = fields.Nested(NewPasswordSchema, required=True)
+
+
 def load_login(body: Mapping[str, Any]) -> dict[str, Any]:
     """What stands below ``auth`` in the body of a login; raises BadRequest that names the wrong fields."""
+    auth: dict[str, Any] = _loaded(LoginSchema(), body, "login")["auth"]
+    return auth
+
+
+def load_password_change(body: Mapping[str, Any]) -> dict[str, str]:
+    """Both passwords in the body of a change; raises BadRequest that names the wrong fields."""
+    passwords: dict[str, str] = _loaded(PasswordChangeSchema(), body, "change of a password")["user"]
+    return passwords
+
+
+def _loaded(schema: Schema, body: Mapping[str, Any], what: str) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = LoginSchema().load(body)["auth"]
+        loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        raise BadRequest(f"Invalid login: {'; '.join(_lines('', error.normalized_messages()))}") from error
+        raise BadRequest(f"Invalid {what}: {'; '.join(_lines('', error.normalized_messages()))}") from error
     return loaded
 
 

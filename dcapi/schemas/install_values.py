@@ -1,19 +1,20 @@
-"""Install values: how the software comes onto the first node of a subcloud.
+"""Install values: how the software comes onto the first node of a subcloud. Here is judged what they are.
 
-Source: "Install values" in the wire contract.
+Source: "Install values" in the wire contract. Whether they fit the rest of the subcloud is judged by
+``dcapi.services.inventory.installation``.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from marshmallow import ValidationError
 
 from dcapi.errors import BadRequest
-from dcapi.models.secret_values import take_out
+from dcapi.models.network_values import checked_subnet, is_given, parsed_address
+from dcapi.models.secret_values import shown
 from dcapi.schemas.base import RequestSchema, load
-from dcapi.schemas.fields import Checked, PlainText, WholeNumber, whole_number
+from dcapi.schemas.fields import Checked, Given, NamedAddress, PlainText, WholeNumber, whole_number
 
 Values = dict[str, Any]
 
@@ -22,40 +23,58 @@ PASSWORD_REQUIRED = "subcloud bmc_password required"  # noqa: S105 (a name, no p
 PERSISTENT_SIZE_MIN = 30000
 LARGEST = 2**31 - 1
 
-# Addresses that must be of the IP version of the first one.
 ANCHOR_KEY = "bootstrap_address"
-ADDRESS_KEYS = ("bmc_address", "nexthop_gateway", "network_address")
+# Addresses that must be of the IP version of that one.
+SAME_VERSION_KEYS = ("bmc_address", "nexthop_gateway")
+# What must stand beside a network address → what is said when it does not.
+NETWORK_NEEDS = {
+    "nexthop_gateway": "nexthop_gateway is required when network_address is present",
+    "network_mask": "The network mask is required when network address is present",
+}
 
 
 def _missing(key: str) -> str:
     return f"Mandatory install value {key} not present"
 
 
-class HostAddress(Checked):
-    """An IP address, kept as it was written."""
+class Amount(WholeNumber):
+    """A whole number; null and the empty text are none, and no way to leave it out.
 
-    def checked(self, value: Any) -> str:
-        if not isinstance(value, str) or _version(value) is None:
+    ``text`` is said of what is none or too high, ``too_low`` of what is below; ``{v}`` in them is the value.
+    """
+
+    def __init__(
+        self, text: str, lowest: int, highest: int = LARGEST, *, too_low: str = "", **options: Any
+    ) -> None:
+        super().__init__(text, lowest, highest, **options)
+        self.too_low = too_low or text
+
+    def make_error(self, key: str, **options: Any) -> ValidationError:
+        return super().make_error(key, **options) if key == "required" else self.said_of(None)
+
+    def checked(self, value: Any) -> int:
+        number = whole_number(value)
+        if number is None or number > self.highest:
+            raise self.said_of(value)
+        if number < self.lowest:
+            raise self.said_of(value, self.too_low)
+        return number
+
+    def said_of(self, value: Any, text: str | None = None) -> ValidationError:
+        return ValidationError((text or self.text).replace("{v}", shown(value)))
+
+
+class Filled(Checked):
+    """Any value, but for null and a text of nothing but blanks."""
+
+    def checked(self, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
             raise self.wrong()
         return value
 
 
-class AtLeast(Checked):
-    """A whole number from ``lowest`` up."""
-
-    def __init__(self, text: str, lowest: int, **options: Any) -> None:
-        super().__init__(text, **options)
-        self.lowest = lowest
-
-    def checked(self, value: Any) -> int:
-        number = whole_number(value)
-        if number is None or not self.lowest <= number <= LARGEST:
-            raise ValidationError(f"{self.text}: {take_out(value)[0]!r}"[:200])
-        return number
-
-
 class InstallValuesSchema(RequestSchema):
-    """The values that are checked; all others are the installer's business."""
+    """The values that are judged; all others are the installer's business."""
 
     bootstrap_interface = PlainText(
         "bootstrap_interface invalid: must be a text",
@@ -63,10 +82,8 @@ class InstallValuesSchema(RequestSchema):
         required=True,
         missing_text=_missing("bootstrap_interface"),
     )
-    bootstrap_address = HostAddress(
-        "bootstrap_address invalid: Invalid address - not a valid IP address",
-        required=True,
-        missing_text=_missing("bootstrap_address"),
+    bootstrap_address = NamedAddress(
+        "bootstrap_address", required=True, missing_text=_missing("bootstrap_address")
     )
     bootstrap_address_prefix = WholeNumber(
         "bootstrap_address_prefix invalid: must be a whole number of bits",
@@ -75,31 +92,42 @@ class InstallValuesSchema(RequestSchema):
         required=True,
         missing_text=_missing("bootstrap_address_prefix"),
     )
-    install_type = WholeNumber(
-        "install_type invalid: must be a whole number from 0 to 5",
-        0,
-        5,
-        required=True,
-        missing_text=_missing("install_type"),
+    install_type = Amount(
+        "install_type invalid: {v}", 0, 5, required=True, missing_text=_missing("install_type")
     )
-    bmc_address = HostAddress(
-        "bmc_address invalid: Invalid address - not a valid IP address",
-        required=True,
-        missing_text=_missing("bmc_address"),
-    )
+    bmc_address = NamedAddress("bmc_address", required=True, missing_text=_missing("bmc_address"))
     bmc_username = PlainText(
         "bmc_username invalid: must be a text",
         shortest=1,
         required=True,
         missing_text=_missing("bmc_username"),
     )
-    nexthop_gateway = HostAddress("nexthop_gateway invalid: Invalid address - not a valid IP address")
-    network_address = HostAddress("network_address invalid: Invalid address - not a valid IP address")
-    persistent_size = AtLeast(
-        f"persistent_size invalid: must be a whole number of MB of at least {PERSISTENT_SIZE_MIN}",
+    persistent_size = Amount(
+        "The install value persistent_size (in MB) must be a whole number greater than or equal to "
+        f"{PERSISTENT_SIZE_MIN}",
         PERSISTENT_SIZE_MIN,
+        too_low=f"persistent_size of {{v}} MB is less than {PERSISTENT_SIZE_MIN}",
     )
-    hw_settle = AtLeast("hw_settle invalid: must be a whole number of seconds of at least 0", 0)
+    hw_settle = Amount(
+        "The install value hw_settle (in seconds) must be a whole number greater than or equal to 0",
+        0,
+        too_low="hw_settle of {v} seconds is less than 0",
+    )
+    nexthop_gateway = NamedAddress("nexthop_gateway")
+    # These two make one subnet, which is judged as a whole.
+    network_address = Given("network address invalid")
+    network_mask = Given("network mask invalid")
+    extra_boot_params = Filled("The install value extra_boot_params must not be empty.")
+    ipv6dad_timeout = Amount(
+        "rd.net.timeout.ipv6dad invalid: {v}",
+        1,
+        too_low="rd.net.timeout.ipv6dad must be greater than 0: {v}",
+        data_key="rd.net.timeout.ipv6dad",
+    )
+    rvmc_debug_level = Amount("rvmc_debug_level must be an integer between 0 and 4.", 0, 4)
+
+    def not_given(self, field: Checked, value: Any) -> bool:
+        return value in (None, "") and (field.required or not isinstance(field, Amount | Filled))
 
 
 def check_install_values(values: Values, bmc_password: str | None) -> Values:
@@ -107,15 +135,18 @@ def check_install_values(values: Values, bmc_password: str | None) -> Values:
 
     What stands in them stays as it was written: the installer reads it, not we.
     """
-    checked = load(InstallValuesSchema(), {key: value for key, value in values.items() if value != ""})
-    version = _version(checked[ANCHOR_KEY])
-    for key in ADDRESS_KEYS:
-        if key in checked and _version(checked[key]) != version:
-            raise BadRequest(f"{key} and {ANCHOR_KEY} must be of the same IP version")
-    if version == 4 and checked["bootstrap_address_prefix"] > 32:
-        raise BadRequest("bootstrap_address_prefix invalid: longer than an address")
+    _check_mandatory(values)
     if bmc_password is None:
         raise BadRequest(PASSWORD_REQUIRED)
+    checked = load(InstallValuesSchema(), values)
+    version = _version(checked[ANCHOR_KEY])
+    if version == 4 and checked["bootstrap_address_prefix"] > 32:
+        raise BadRequest("bootstrap_address_prefix invalid: longer than an address")
+    for key in SAME_VERSION_KEYS:
+        if key in checked and _version(checked[key]) != version:
+            raise BadRequest(f"{key} and {ANCHOR_KEY} must be the same IP version")
+    if "network_address" in checked:
+        _check_network(checked, version)
     return with_password(values, bmc_password)
 
 
@@ -124,8 +155,23 @@ def with_password(values: Values, bmc_password: str | None) -> Values:
     return values if bmc_password is None else {**values, PASSWORD_KEY: bmc_password}
 
 
-def _version(text: str) -> int | None:
-    try:
-        return None if "%" in text else ipaddress.ip_address(text).version
-    except ValueError:
-        return None
+def _check_mandatory(values: Values) -> None:
+    for name, field in InstallValuesSchema().load_fields.items():
+        if field.required and not is_given(values, name):
+            raise BadRequest(_missing(name))
+
+
+def _check_network(checked: Values, version: int) -> None:
+    """Judge the network of an installation, which may be left out as a whole."""
+    for key, text in NETWORK_NEEDS.items():
+        if key not in checked:
+            raise BadRequest(text)
+    network = f"{checked['network_address']}/{checked['network_mask']}"
+    if checked_subnet("network address", network).version != version:
+        raise BadRequest("network address and bootstrap address must be the same IP version")
+
+
+def _version(text: str) -> int:
+    address = parsed_address(text)
+    assert address is not None, "the schema let nothing else through"
+    return address.version

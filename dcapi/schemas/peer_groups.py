@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dcapi.models.states import Administrative, Migration
@@ -89,12 +90,21 @@ class PeerGroupAudit(RequestSchema):
     system_leader_name = _given("system_leader_name")
     migration_status = _given("migration_status")
 
+    @classmethod
+    def missing_in(cls, body: Mapping[str, Any]) -> str | None:
+        """The first key that a body lacks; what is said of it names the group, which no schema knows."""
+        return next((name for name in cls().load_fields if name not in body), None)
+
 
 class PeerGroupMigration(PatchSchema):
-    """What a migration takes: the password of the subclouds' system administrator."""
+    """What a migration takes: the password of the subclouds' system administrator.
+
+    It takes nothing else, and cannot do without; but what is said of that names the group, which no schema
+    knows.
+    """
+
+    may_be_empty = True
 
     sysadmin_password = Base64Text(
-        "Failed to decode subcloud sysadmin_password, verify the password is base64 encoded",
-        required=True,
-        missing_text="Unable to migrate the subcloud peer group: sysadmin_password is required.",
+        "Failed to decode subcloud sysadmin_password, verify the password is base64 encoded"
     )

@@ -23,13 +23,13 @@ def _apply_type(**options: Any) -> Choice:
 
 
 def _max_parallel(**options: Any) -> WholeNumber:
-    return WholeNumber("Invalid group max_parallel_subclouds", 1, 500, **options)
+    return WholeNumber("Invalid group max_parallel_subclouds", 1, 5000, **options)
 
 
 class SubcloudGroupCreate(RequestSchema):
     name = _name(required=True)
     description = _description(required=True)
-    update_apply_type = _apply_type(default="parallel")
+    update_apply_type = _apply_type(required=True)
     max_parallel_subclouds = _max_parallel(default=2)
 
 

@@ -12,48 +12,61 @@ from typing import Any
 from marshmallow import ValidationError
 
 from dcapi.errors import BadRequest
-from dcapi.models.limits import RELEASE, is_clean
-from dcapi.models.secret_values import take_out
-from dcapi.models.states import EndpointSync, Management
+from dcapi.models.bootstrap_forms import check_required
+from dcapi.models.limits import (
+    NAME_LENGTH,
+    RELEASE,
+    RESERVED,
+    SUBCLOUD_NAME_RULE,
+    TEXT_KEYS,
+    is_clean,
+    is_name,
+    is_reserved,
+    is_subcloud_name,
+    with_texts,
+)
+from dcapi.models.states import Management
 from dcapi.schemas import bootstrap_values, install_values
 from dcapi.schemas.base import PatchSchema, RequestSchema, load
 from dcapi.schemas.fields import (
-    NAME_LENGTH,
     Base64Text,
     Boolean,
     Checked,
     Choice,
     FileOrText,
-    IpAddress,
+    Given,
+    NamedAddress,
+    OneLine,
     PlainText,
     SubcloudName,
-    is_name,
-    is_subcloud_name,
 )
 from dcapi.schemas.yaml_values import load_yaml
-from dcapi.services.subcloud_requests import NewSubcloud, Prestaging, Redeployment, SubcloudChange
+from dcapi.services.inventory.inputs import NewSubcloud, Redeployment, SubcloudChange
 
 Values = dict[str, Any]
 
 # Parts that are documents; no key of the bootstrap values stands for one of them.
-DOCUMENTS = frozenset({"bootstrap_values", "install_values", "deploy_config"})
+DOCUMENTS = frozenset({"bootstrap_values", "install_values", "deploy_config", "cloud_init_config"})
+# Fields of an enrolment, which is not offered yet.
+ENROLMENT = ("enroll", "on_site", "cloud_init_config")
+PASSWORD = "sysadmin_password"  # noqa: S105 (a name, no password)
 
 # What another site may write for a value that it does not have.
 NOTHING_WORDS = frozenset({"null", "None"})
 # Texts that the empty string empties, and that mean what they say.
 EMPTIED = frozenset({"description", "location"})
 
-NAME_RULE = "must be lower case letters, digits and hyphens, in segments joined by dots"
-NAME_INVALID = f"name invalid: {NAME_RULE}"
+NAME_INVALID = f"name invalid: {SUBCLOUD_NAME_RULE}"
 NAME_OF_DIGITS = "name must contain alphabetic characters"
 REGION_OF_DIGITS = re.compile(r"[0-9]{32}")
 
+ADDRESS_SPELLINGS = frozenset({"bootstrap-address", "bootstrap_address"})
 NETWORK_FIELDS = frozenset(
     {"management_subnet", "management_gateway_ip", "management_start_ip", "management_end_ip"}
 )
 
 
-def _not_base64(name: str) -> str:
+def not_base64(name: str) -> str:
     return f"Failed to decode subcloud {name}, verify the password is base64 encoded"
 
 
@@ -72,6 +85,8 @@ class RegionName(Checked):
     """A region name: 32 hexadecimal digits here, whatever names a subcloud at other sites."""
 
     def checked(self, value: Any) -> str:
+        if isinstance(value, str) and is_reserved(value):
+            raise ValidationError(f"region_name {RESERVED}")
         if isinstance(value, str) and (
             is_name(value) or is_subcloud_name(value) or REGION_OF_DIGITS.fullmatch(value)
         ):
@@ -88,32 +103,23 @@ class Release(Checked):
         return value
 
 
-class ForceOption(Boolean):
-    """Whether to go on all the same; the error says what was sent instead."""
-
-    def checked(self, value: Any) -> bool:
-        try:
-            return super().checked(value)
-        except ValidationError as error:
-            raise ValidationError(f"{self.text}: {take_out(value)[0]}"[:200]) from error
-
-
 class NewSubcloudSchema(RequestSchema):
     """The fields of a new subcloud, from parts of the form and from keys of the bootstrap values."""
 
     name = SubcloudName(NAME_INVALID, digits_text=NAME_OF_DIGITS, required=True, missing_text="name required")
-    bootstrap_address = IpAddress(
-        "bootstrap-address invalid: Invalid address - not a valid IP address", data_key="bootstrap-address"
-    )
-    description = PlainText("Invalid description", keeps_empty=True)
-    location = PlainText("Invalid location", keeps_empty=True)
+    bootstrap_address = NamedAddress("bootstrap-address", data_key="bootstrap-address")
+    description = OneLine("Invalid description", keeps_empty=True)
+    location = OneLine("Invalid location", keeps_empty=True)
     group = GroupReference("Invalid group", data_key="group_id")
     release = Release("Invalid release")
     region_name = RegionName("Invalid region_name")
     secondary = Boolean("Invalid secondary value")
     migrate = Boolean("Invalid migrate value")
-    sysadmin_password = Base64Text(_not_base64("sysadmin_password"))
-    bmc_password = Base64Text(_not_base64("bmc_password"))
+    enroll = Boolean("Invalid enroll value")
+    on_site = Boolean("Invalid on_site value")
+    cloud_init_config = Given("Invalid cloud_init_config")
+    sysadmin_password = Base64Text(not_base64("sysadmin_password"))
+    bmc_password = Base64Text(not_base64("bmc_password"))
 
     def not_given(self, field: Checked, value: Any) -> bool:
         return super().not_given(field, value) or (value == "" and not field.keeps_empty)
@@ -134,19 +140,20 @@ class NewPeerSubcloudSchema(NewSubcloudSchema):
 class SubcloudChangeSchema(PatchSchema):
     """The fields of a change by an operator."""
 
-    description = PlainText("Invalid description", keeps_empty=True)
-    location = PlainText("Invalid location", keeps_empty=True)
+    description = OneLine("Invalid description", keeps_empty=True)
+    location = OneLine("Invalid location", keeps_empty=True)
     management_state = Choice("Invalid management-state", Management, data_key="management-state")
     force = Boolean("Invalid force value")
     group = GroupReference("Invalid group", data_key="group_id")
     peer_group = GroupReference("Invalid peer group")
-    bootstrap_address = IpAddress("bootstrap_address invalid: Invalid address - not a valid IP address")
+    bootstrap_address = NamedAddress("bootstrap_address")
     bootstrap_values = FileOrText("Invalid bootstrap_values")
     install_values = FileOrText("Invalid install_values")
-    bmc_password = Base64Text(_not_base64("bmc_password"))
+    bmc_password = Base64Text(not_base64("bmc_password"))
     migrate = Boolean("Invalid migrate value")
-    name: Checked = SubcloudName(f"Invalid name: {NAME_RULE}, and not of digits alone")
-    sysadmin_password = Base64Text(_not_base64("sysadmin_password"))
+    # What is wrong with it is said when it is known that the subcloud can be renamed.
+    name: Checked = Given("Invalid name")
+    sysadmin_password = Base64Text(not_base64("sysadmin_password"))
     management_subnet = PlainText("Invalid management_subnet")
     management_gateway_ip = PlainText("Invalid management_gateway_ip")
     management_start_ip = PlainText("Invalid management_start_ip")
@@ -162,64 +169,81 @@ class PeerSubcloudChangeSchema(SubcloudChangeSchema):
 
 
 class RedeploymentSchema(PatchSchema):
-    """The fields of a redeployment; its documents are read beside them, and all may be those stored."""
+    """The fields of a redeployment, from parts of the form and from keys of the bootstrap values.
+
+    The documents are read beside them, and all may be those stored.
+    """
 
     may_be_empty = True
 
-    bootstrap_address = IpAddress("bootstrap_address invalid: Invalid address - not a valid IP address")
-    bootstrap_values = FileOrText("Invalid bootstrap_values")
-    install_values = FileOrText("Invalid install_values")
-    deploy_config = FileOrText("Invalid deploy_config")
+    bootstrap_address = NamedAddress("bootstrap-address", data_key="bootstrap-address")
+    description = OneLine("Invalid description", keeps_empty=True)
+    location = OneLine("Invalid location", keeps_empty=True)
     release = Release("Invalid release")
-    sysadmin_password = Base64Text(_not_base64("sysadmin_password"))
-    bmc_password = Base64Text(_not_base64("bmc_password"))
-
-
-class PrestagingSchema(PatchSchema):
-    """The fields of a prestaging."""
-
-    sysadmin_password = Base64Text(
-        _not_base64("sysadmin_password"), required=True, missing_text="sysadmin_password is required."
-    )
-    release = Release("Invalid release")
-    force = ForceOption("Invalid value for force option")
-    for_install = Boolean("Invalid for_install value")
-    for_sw_deploy = Boolean("Invalid for_sw_deploy value")
-
-
-class EndpointStatusSchema(PatchSchema):
-    """What a subcloud tells of an endpoint of its own."""
-
-    endpoint = Choice("Invalid endpoint: only dc-cert can be updated", ("dc-cert",), required=True)
-    status = Choice("Invalid status", EndpointSync, required=True)
+    sysadmin_password = Base64Text(not_base64("sysadmin_password"))
+    bmc_password = Base64Text(not_base64("bmc_password"))
 
 
 def new_subcloud(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limit: int) -> NewSubcloud:
     """Read the parts of a POST; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
-    if not parts:
-        raise BadRequest("Body required")
     parts = _meant(parts) if from_peer else parts
     documents = _Documents(parts, limit=yaml_limit)
     file_values = documents.mapping("bootstrap_values") or {}
     schema = NewPeerSubcloudSchema() if from_peer else NewSubcloudSchema()
-    fields = load(schema, _fields_of(parts, file_values))
+    fields = load(schema, _counted(_fields_of(parts, file_values), from_peer=from_peer))
+    _check_enrolment(fields)
+    _check_name_in_file(fields, file_values)
     values = bootstrap_values.merged(file_values, _only_texts(parts))
-    bootstrap_values.check_new(values)
+    check_required(values)
     _check_kind(fields, parts)
-    checked = not (from_peer and fields.get("secondary", False))
+    secondary = fields.get("secondary", False)
+    install = documents.install_values(fields.get("bmc_password"), checked=not (from_peer and secondary))
+    kept = bootstrap_values.kept_form(values, from_peer=from_peer)
     return NewSubcloud(
-        **{key: fields[key] for key in fields if key != "bmc_password"},
-        bootstrap_values=bootstrap_values.kept_form(values, from_peer=from_peer),
-        install_values=documents.install_values(fields.get("bmc_password"), checked=checked),
+        **{key: fields[key] for key in fields if key not in ("bmc_password", *ENROLMENT)},
+        bootstrap_values=_without_password(kept) if secondary else kept,
+        install_values=_without_password(install) if secondary and install is not None else install,
         deploy_config=documents.text("deploy_config"),
+        from_peer=from_peer,
     )
 
 
 def _fields_of(parts: Mapping[str, str | bytes], file_values: Values) -> Values:
-    """The fields of a new subcloud: keys of the bootstrap values count too, and parts of the form win."""
+    """The fields of a request: keys of the bootstrap values count too, and parts of the form win."""
     beside = {key: value for key, value in file_values.items() if key not in DOCUMENTS}
-    given = {key: value for key, value in parts.items() if value != "" or key in EMPTIED}
-    return {**beside, **{key: value for key, value in given.items() if key not in DOCUMENTS}}
+    return {**beside, **{key: value for key, value in parts.items() if value != "" or key in EMPTIED}}
+
+
+def _counted(fields: Values, *, from_peer: bool) -> Values:
+    """The fields of a new subcloud without those that mean nothing for one of its kind.
+
+    Files are copied, so a region name counts only where the region is there already; and nobody logs in to a
+    secondary one.
+    """
+    secondary = str(fields.get("secondary")).lower() == "true"
+    ignored = {PASSWORD} if secondary else set() if from_peer else {"region_name"}
+    return {key: value for key, value in fields.items() if key not in ignored}
+
+
+def _without_password(values: Values) -> Values:
+    return {key: value for key, value in values.items() if key != PASSWORD}
+
+
+def _check_enrolment(fields: Values) -> None:
+    """An enrolment is not offered yet, and what belongs to one means nothing elsewhere."""
+    if fields.get("enroll"):
+        raise BadRequest(
+            "migrate with enroll is not allowed" if fields.get("migrate") else "Not supported yet"
+        )
+    for name in ENROLMENT:
+        if fields.get(name, False) is not False:
+            raise BadRequest(f"{name} is not allowed with enroll=false")
+
+
+def _check_name_in_file(fields: Values, file_values: Values) -> None:
+    """What is migrated is known by its name elsewhere: two names are one too many."""
+    if fields.get("migrate") and file_values.get("name") not in (None, "", fields["name"]):
+        raise BadRequest("subcloud name does not match the name defined in bootstrap file")
 
 
 def _meant(parts: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
@@ -250,22 +274,18 @@ def _check_kind(fields: Values, parts: Mapping[str, str | bytes]) -> None:
         return
     if fields.get("migrate") and parts.get("deploy_config"):
         raise BadRequest("A subcloud that is migrated is configured already: it takes no deploy_config")
-    if not fields.get("sysadmin_password"):
+    if not fields.get(PASSWORD):
         raise BadRequest("subcloud sysadmin_password required")
 
 
 def subcloud_change(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limit: int) -> SubcloudChange:
     """Read the parts of a PATCH; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
-    if not parts:
-        raise BadRequest("Body required")
-    schema = PeerSubcloudChangeSchema() if from_peer else SubcloudChangeSchema()
-    fields = load(schema, _one_spelling(_meant(parts)) if from_peer else parts)
+    fields = load(*_schema_and_parts(parts, from_peer=from_peer))
     if "force" in fields and fields.get("management_state") != Management.MANAGED:
         raise BadRequest("Invalid option: force")
     documents = _Documents(fields, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
     if values is not None:
-        bootstrap_values.check_changed(values)
         values = bootstrap_values.kept_form(values, from_peer=from_peer)
     install = documents.install_values(fields.get("bmc_password"), checked=not from_peer)
     network = {key: fields[key] for key in NETWORK_FIELDS if key in fields} or None
@@ -277,41 +297,54 @@ def subcloud_change(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_l
     return change
 
 
-def _meaningless(fields: Values, network: Values | None) -> set[str]:
+def _meaningless(fields: Values, network: object) -> set[str]:
     """Parts that ask for nothing: a migration that is declined, a password that nothing needs."""
-    return {
-        *(["migrate"] if fields.get("migrate") is False else []),
-        *(["sysadmin_password"] if network is None else []),
+    declined = str(fields.get("migrate")).lower() == "false"
+    return {*(["migrate"] if declined else []), *([] if network else [PASSWORD])}
+
+
+def asked_fields(parts: Mapping[str, str | bytes], *, from_peer: bool) -> frozenset[str]:
+    """Names of the fields that the parts of a PATCH ask for, right or wrong: by them rights are judged."""
+    schema, parts = _schema_and_parts(parts, from_peer=from_peer)
+    asked = {
+        name: parts[field.data_key or name]
+        for name, field in schema.load_fields.items()
+        if not schema.not_given(field, parts.get(field.data_key or name))  # type: ignore[arg-type]
     }
+    return frozenset(asked.keys() - _meaningless(asked, asked.keys() & NETWORK_FIELDS))
+
+
+def _schema_and_parts(
+    parts: Mapping[str, str | bytes], *, from_peer: bool
+) -> tuple[PatchSchema, Mapping[str, str | bytes]]:
+    """The schema of a PATCH, and the parts as the caller means them."""
+    if from_peer:
+        return PeerSubcloudChangeSchema(), _one_spelling(_meant(parts), "bootstrap_address")
+    return SubcloudChangeSchema(), parts
 
 
 def redeployment(parts: Mapping[str, str | bytes], *, yaml_limit: int) -> Redeployment:
     """Read the parts of a redeployment; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
-    fields = load(RedeploymentSchema(), parts)
-    documents = _Documents(fields, limit=yaml_limit)
+    documents = _Documents(parts, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
+    spelled, in_file = (_one_spelling(one, "bootstrap-address") for one in (parts, values or {}))
+    fields = load(RedeploymentSchema(), _fields_of(spelled, in_file))
     if values is not None:
-        bootstrap_values.check_changed(values)
         values = bootstrap_values.kept_form(values, from_peer=False)
-    dropped = {"bootstrap_values", "install_values", "deploy_config"}
     return Redeployment(
-        **{key: value for key, value in fields.items() if key not in dropped},
+        **fields,
         bootstrap_values=values,
         install_values=documents.install_values(fields.get("bmc_password"), checked=True),
         deploy_config=documents.text("deploy_config"),
     )
 
 
-def prestaging(body: Mapping[str, Any]) -> Prestaging:
-    """Read the body of a prestaging; raises BadRequest."""
-    return Prestaging(**load(PrestagingSchema(), body))
-
-
-def _one_spelling(parts: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
-    """The parts with the bootstrap address under one name: other sites spell it either way."""
-    spelled = {key: value for key, value in parts.items() if key != "bootstrap-address"}
-    if not spelled.get("bootstrap_address") and "bootstrap-address" in parts:
-        spelled["bootstrap_address"] = parts["bootstrap-address"]
+def _one_spelling(parts: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The parts with the bootstrap address under one key: callers spell it either way."""
+    (other,) = ADDRESS_SPELLINGS - {key}
+    spelled = {name: value for name, value in parts.items() if name != other}
+    if not spelled.get(key) and other in parts:
+        spelled[key] = parts[other]
     return spelled
 
 
@@ -323,9 +356,11 @@ class _Documents:
         self._limit = limit
 
     def mapping(self, name: str) -> Values | None:
-        """The values that a YAML document holds; None when it was not given."""
+        """The values that a YAML document holds, texts as they were written; None when it was not given."""
         content = self._parts.get(name)
-        return None if content in (None, "") else load_yaml(content, name, max_length=self._limit)
+        if content in (None, ""):
+            return None
+        return with_texts(load_yaml(content, name, max_length=self._limit, texts=TEXT_KEYS))
 
     def text(self, name: str) -> str | None:
         """A document that must be a file, as it is, of whatever form; None when it was not given."""

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.models import Alarm, Subcloud
-from dcapi.services.answers import Answer, Shape
+from dcapi.services.row_answers import Answer, RowAnswer
 
 # What the summary says of a subcloud whose alarms nobody collects.
 NOT_KNOWN = -1
 NOT_COLLECTED = "disabled"
 
-SYSTEM_ALARM = Shape(
+SYSTEM_ALARM = RowAnswer(
     Alarm,
     {
         "id": "id",

@@ -7,18 +7,18 @@ import time
 from sqlalchemy.orm import Session
 
 from dcapi.errors import Conflict, NotFound
-from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.sync import changes
-from dcapi.sync.attendance import hold_association_by
+from dcapi.tasks.hold import Hold
+from dcapi.tasks.leases import association_lease, take_by
 
 NOT_FOUND = "Peer Group Association not found"
 BEING_DELETED = "This peer group association is being deleted."
-BUSY = "A sync of this peer group association is running: try again when it ended."
+BUSY = "A sync of this peer group association is running: try again when it has finished."
 
 # Seconds that a change waits for the run that goes on to end.
-PATIENCE = 5.0
+RUN_PATIENCE = 5.0
 
 
 def lock(session: Session, association_id: int) -> PeerGroupAssociation:
@@ -31,9 +31,9 @@ def lock(session: Session, association_id: int) -> PeerGroupAssociation:
     return association
 
 
-def hold_patiently(parts: Parts, association_id: int) -> Hold:
+def hold_patiently(runtime: Runtime, association_id: int) -> Hold:
     """The association's lease, waited for a little while; raises Conflict when a run keeps it."""
-    hold = hold_association_by(parts, association_id, time.monotonic() + PATIENCE)
+    hold = take_by(runtime, association_lease(association_id), time.monotonic() + RUN_PATIENCE)
     if hold is None:
         raise Conflict(BUSY)
     return hold

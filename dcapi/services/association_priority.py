@@ -2,99 +2,82 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sqlalchemy.orm import Session
 
 from dcapi.errors import Conflict, Unprocessable
-from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation
-from dcapi.parts import Parts
 from dcapi.peers.errors import PeerError
-from dcapi.services.answers import ASSOCIATION, Answer
+from dcapi.runtime import Runtime
 from dcapi.services.association_lookup import hold_patiently, lock
+from dcapi.services.conflicts import TOO_MANY_CALLS
 from dcapi.services.peer_groups import BEING_CHANGED
-from dcapi.services.saving import TOO_MANY_CALLS
+from dcapi.services.row_answers import ASSOCIATION, Answer
 from dcapi.sync import attributes, changes
-from dcapi.sync.remote_group import AnotherLeads, CannotSync
-from dcapi.sync.snapshot import Target, target_of
+from dcapi.sync.peer_copy import AnotherLeads, CannotSync
+from dcapi.sync.snapshot import Destination, destination_of
+from dcapi.tasks import leases
+from dcapi.tasks.hold import Hold
+
+# What a change of a priority works under: nobody else changes the group, or syncs the association.
+Holds = tuple[Hold, Hold]
 
 
-class _Holds(NamedTuple):
-    """What a change of a priority works under: nobody else changes the group, or syncs the association."""
-
-    group: Hold
-    association: Hold
-
-    def confirm(self, session: Session) -> None:
-        """Raises LeaseLost unless both are ours until the transaction of this session ends."""
-        for hold in self:
-            hold.confirm(session)
-
-
-def change_priority(parts: Parts, association_id: int, group_id: int, priority: int) -> Answer:
+def change_priority(runtime: Runtime, association_id: int, group_id: int, priority: int) -> Answer:
     """Send a new priority and keep it when the peer took it; no transaction of the caller may be open.
 
     Raises Unprocessable when the peer refuses or is away, Conflict while the group is changed or synced,
     LeaseLost when it took too long: then whoever has the lease now notes what the peer may hold.
     """
     try:
-        with parts.peer_callers.require(TOO_MANY_CALLS):
-            return _change(parts, association_id, group_id, priority)
+        with runtime.peer_callers.require(TOO_MANY_CALLS):
+            return _change(runtime, association_id, group_id, priority)
     finally:
         # What came up meanwhile found the lease taken.
-        changes.hint(parts, [association_id])
+        changes.hint(runtime, [association_id])
 
 
-def _change(parts: Parts, association_id: int, group_id: int, priority: int) -> Answer:
-    group_hold = attributes.hold_group(parts, group_id)
+def _change(runtime: Runtime, association_id: int, group_id: int, priority: int) -> Answer:
+    group_hold = leases.take(runtime, leases.group_lease(group_id))
     if group_hold is None:
         raise Conflict(BEING_CHANGED)
-    with group_hold, hold_patiently(parts, association_id) as hold:
-        holds = _Holds(group_hold, hold)
-        target = _begin(parts, holds, association_id, priority)
+    with group_hold, hold_patiently(runtime, association_id) as hold:
+        holds = (group_hold, hold)
+        target = _begin(runtime, holds, association_id, priority)
         try:
-            attributes.send_attributes(parts, hold, target, {"group-priority": priority})
+            attributes.send_attributes(runtime, hold, target, {"priority": priority})
         except PeerError as error:
-            _give_up(parts, holds, association_id, uncertain=error.maybe_sent)
+            _give_up(runtime, holds, association_id, uncertain=error.maybe_sent)
             raise Unprocessable(f"The new priority could not be sent: {error.message}") from error
         except (AnotherLeads, CannotSync) as error:
-            _give_up(parts, holds, association_id, uncertain=False)
+            _give_up(runtime, holds, association_id, uncertain=False)
             raise Unprocessable(f"The new priority could not be sent: {error}") from error
-        return _keep(parts, holds, association_id, priority)
+        return _keep(runtime, holds, association_id, priority)
 
 
-def _begin(parts: Parts, holds: _Holds, association_id: int, priority: int) -> Target:
-    with parts.unit_of_work() as session:
-        holds.confirm(session)
+def _begin(runtime: Runtime, holds: Holds, association_id: int, priority: int) -> Destination:
+    with leases.transaction(runtime, *holds) as session:
         association = lock(session, association_id)
-        attributes.begin_change(session, parts, association.peer_group_id, {"group-priority": priority})
-        target = target_of(association)
-        session.commit()
-        return target
+        attributes.begin_change(session, runtime, association.peer_group_id, {"priority": priority})
+        return destination_of(association)
 
 
-def _give_up(parts: Parts, holds: _Holds, association_id: int, *, uncertain: bool) -> None:
+def _give_up(runtime: Runtime, holds: Holds, association_id: int, *, uncertain: bool) -> None:
     """The old priority stays. A peer that may hold the new one is made sure of only by a sync."""
-    with parts.unit_of_work() as session:
-        association = _confirmed(session, holds, association_id)
+    with leases.transaction(runtime, *holds) as session:
+        association = _end(session, association_id)
         if uncertain:
             changes.association_changed(association)
-        session.commit()
 
 
-def _keep(parts: Parts, holds: _Holds, association_id: int, priority: int) -> Answer:
-    with parts.unit_of_work() as session:
-        association = _confirmed(session, holds, association_id)
+def _keep(runtime: Runtime, holds: Holds, association_id: int, priority: int) -> Answer:
+    with leases.transaction(runtime, *holds) as session:
+        association = _end(session, association_id)
         association.peer_group_priority = priority
         session.flush()
-        answer = ASSOCIATION.of(association)
-        session.commit()
-        return answer
+        return ASSOCIATION.of(association)
 
 
-def _confirmed(session: Session, holds: _Holds, association_id: int) -> PeerGroupAssociation:
-    holds.confirm(session)
+def _end(session: Session, association_id: int) -> PeerGroupAssociation:
     association = lock(session, association_id)
     attributes.end_change(session, association.peer_group_id)
     return association

@@ -10,21 +10,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, NotFound, Unprocessable
-from dcapi.jobs.hold import Hold
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
 from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType, SyncStatus
-from dcapi.parts import Parts
-from dcapi.services.answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
+from dcapi.runtime import Runtime
 from dcapi.services.association_lookup import BEING_DELETED, NOT_FOUND, hold_patiently, lock
 from dcapi.services.association_priority import change_priority
+from dcapi.services.conflicts import TOO_MANY_CALLS, flush
 from dcapi.services.peer_groups import check_not_migrating
-from dcapi.services.saving import TOO_MANY_CALLS, flush
-from dcapi.sync import changes, deletion, status, turns
-from dcapi.sync.deletion import CleaningFailed
-from dcapi.sync.remote_group import AnotherLeads
+from dcapi.services.row_answers import ASSOCIATION, ASSOCIATION_IN_LIST, Answer
+from dcapi.sync import changes, status
+from dcapi.sync.peer_copy import AnotherLeads
+from dcapi.sync.run import cleaning, order
+from dcapi.sync.run.cleaning import CleaningFailed
 from dcapi.sync.status import Event
-from dcapi.sync.waking import wake_watchers
+from dcapi.sync.watch.recheck import request_recheck
+from dcapi.tasks.hold import Hold
+from dcapi.tasks.leases import transaction
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +59,29 @@ def list_associations(session: Session) -> list[Answer]:
 
 
 def show_association(session: Session, association_id: int) -> Answer:
-    """One association with its message; raises NotFound."""
+    """One association with its message, and the progress of its sync; raises NotFound."""
+    found = find_association(session, association_id)
+    return {**ASSOCIATION.of(found), "sync-progress": _progress(session, found)}
+
+
+def reread(session: Session, association_id: int) -> Answer:
+    """One association as it is by now; raises NotFound."""
+    return ASSOCIATION.of(find_association(session, association_id))
+
+
+def find_association(session: Session, association_id: int) -> PeerGroupAssociation:
+    """The row of an association; raises NotFound."""
     found = session.get(PeerGroupAssociation, association_id)
     if found is None:
         raise NotFound(NOT_FOUND)
-    return ASSOCIATION.of(found)
+    return found
+
+
+def _progress(session: Session, association: PeerGroupAssociation) -> dict[str, int] | None:
+    """How many subclouds the run that goes on has done of those that it touches; None between runs."""
+    if not association.members_total or not order.is_attended(session, association.id):
+        return None
+    return {"done": association.members_done, "total": association.members_total}
 
 
 def is_settled(session: Session, association_id: int) -> bool:
@@ -72,13 +92,13 @@ def is_settled(session: Session, association_id: int) -> bool:
     association = session.get(PeerGroupAssociation, association_id)
     if association is None or not association.is_primary:
         return True
-    return association.sync_status != SyncStatus.SYNCING and not turns.is_attended(session, association_id)
+    return association.sync_status != SyncStatus.SYNCING and not order.is_attended(session, association_id)
 
 
-def create_association(session: Session, parts: Parts, values: Mapping[str, Any]) -> Answer:
+def create_association(session: Session, runtime: Runtime, values: Mapping[str, Any]) -> Answer:
     """Associate a group with a peer; a primary association begins to sync at once.
 
-    Raises BadRequest for ids that there are not, a priority that does not fit, or a pair that exists.
+    Raises BadRequest for unknown ids, a priority that does not fit, or a pair that exists.
     """
     group = _locked(session, SubcloudPeerGroup, values["peer_group_id"], "Invalid peer_group_id")
     peer = _locked(session, SystemPeer, values["system_peer_id"], "Invalid system_peer_id")
@@ -94,7 +114,7 @@ def create_association(session: Session, parts: Parts, values: Mapping[str, Any]
     status.start(association)
     session.add(association)
     flush(session, lambda: _check_new(session, values))
-    return _commit(session, parts, association)
+    return _commit(session, runtime, association)
 
 
 def _locked(session: Session, model: type[Any], row_id: int, text: str) -> Any:
@@ -116,41 +136,41 @@ def _check_new(session: Session, values: Mapping[str, Any]) -> None:
         raise BadRequest(EXISTS)
 
 
-def _commit(session: Session, parts: Parts, association: PeerGroupAssociation) -> Answer:
+def _commit(session: Session, runtime: Runtime, association: PeerGroupAssociation) -> Answer:
     answer, is_primary = ASSOCIATION.of(association), association.is_primary
-    _commit_news(session, parts)
+    _commit_news(session, runtime)
     if is_primary:
-        changes.hint(parts, [answer["id"]])
+        changes.hint(runtime, [answer["id"]])
     return answer
 
 
-def _commit_news(session: Session, parts: Parts) -> None:
+def _commit_news(session: Session, runtime: Runtime) -> None:
     """Commit, and have the watchers of all peers look at everything again."""
-    wake_watchers(session)
+    request_recheck(session)
     session.commit()
-    parts.monitor_bell.ring()
+    runtime.monitor_wakeup.set()
 
 
-def ask_for_sync(session: Session, parts: Parts, association_id: int) -> Answer:
+def ask_for_sync(session: Session, runtime: Runtime, association_id: int) -> Answer:
     """Ask for a sync of a primary association; it runs as soon as a job is free.
 
     Raises BadRequest at a non-primary site or one that does not lead the group.
     """
     association = lock(session, association_id)
     if not association.is_primary:
-        _commit_news(session, parts)
+        _commit_news(session, runtime)
         raise BadRequest(SYNC_OF_NON_PRIMARY)
-    if association.group.system_leader_id != parts.site.uuid:
-        _commit_news(session, parts)
+    if association.group.system_leader_id != runtime.site.uuid:
+        _commit_news(session, runtime)
         raise BadRequest(SYNC_OF_FOLLOWER)
     check_not_migrating(association.group)
     association.sync_asked += 1
     status.move(association, Event.SYNC_ASKED)
-    return _commit(session, parts, association)
+    return _commit(session, runtime, association)
 
 
 def update_association(
-    session: Session, parts: Parts, association_id: int, values: Mapping[str, Any]
+    session: Session, runtime: Runtime, association_id: int, values: Mapping[str, Any]
 ) -> Answer:
     """Give a primary association another priority, or tell a non-primary one its status.
 
@@ -161,7 +181,7 @@ def update_association(
     if len(values) > 1:
         raise BadRequest(BOTH_FIELDS)
     if "sync_status" in values:
-        return _take_status(session, parts, association, SyncStatus(values["sync_status"]))
+        return _take_status(session, runtime, association, SyncStatus(values["sync_status"]))
     if not association.is_primary:
         raise BadRequest(PRIORITY_OF_NON_PRIMARY)
     if association.peer_group_priority == values["peer_group_priority"]:
@@ -169,22 +189,22 @@ def update_association(
     check_not_migrating(association.group)
     group_id = association.peer_group_id
     session.rollback()  # no transaction stays open while the peer is called
-    return change_priority(parts, association_id, group_id, values["peer_group_priority"])
+    return change_priority(runtime, association_id, group_id, values["peer_group_priority"])
 
 
 def _take_status(
-    session: Session, parts: Parts, association: PeerGroupAssociation, told: SyncStatus
+    session: Session, runtime: Runtime, association: PeerGroupAssociation, told: SyncStatus
 ) -> Answer:
     if association.is_primary:
         raise BadRequest(STATUS_OF_PRIMARY)
     status.accept_told(association, told)
     session.flush()
     answer = ASSOCIATION.of(association)
-    _commit_news(session, parts)
+    _commit_news(session, runtime)
     return answer
 
 
-def delete_association(session: Session, parts: Parts, association_id: int, *, force: bool) -> str | None:
+def delete_association(session: Session, runtime: Runtime, association_id: int, *, force: bool) -> str | None:
     """Delete an association; a primary one cleans its peer first. Returns what stays there, when forced.
 
     Raises BadRequest when the peer leads the group, Conflict while a run goes on, Unprocessable when the peer
@@ -196,18 +216,20 @@ def delete_association(session: Session, parts: Parts, association_id: int, *, f
     check_not_migrating(association.group)
     if force or not association.is_primary:
         left = (
-            f"The copies at peer {association.peer.peer_name} stay there." if association.is_primary else None
+            f"The copies at peer {association.peer.peer_name} stay there.\n"
+            if association.is_primary
+            else None
         )
-        deletion.delete_association_row(session, association_id)
-        _commit_news(session, parts)
+        cleaning.delete_association_row(session, association_id)
+        _commit_news(session, runtime)
         return left
     if association.deleting:
         raise Conflict(BEING_DELETED)
-    if association.group.system_leader_id != parts.site.uuid:
+    if association.group.system_leader_id != runtime.site.uuid:
         raise BadRequest(_leader_text(f"led by {association.group.system_leader_name}"))
     session.rollback()  # no transaction stays open while the peer is called
-    _delete_with_peer(parts, association_id)
-    _commit_news(session, parts)
+    _delete_with_peer(runtime, association_id)
+    _commit_news(session, runtime)
     return None
 
 
@@ -215,46 +237,41 @@ def _leader_text(why: str) -> str:
     return f"Cannot delete a peer group association whose peer group is {why}."
 
 
-def _delete_with_peer(parts: Parts, association_id: int) -> None:
+def _delete_with_peer(runtime: Runtime, association_id: int) -> None:
     try:
-        with parts.peer_callers.require(TOO_MANY_CALLS), hold_patiently(parts, association_id) as hold:
-            cleaner = _mark_deleting(parts, hold, association_id)
+        with runtime.peer_callers.require(TOO_MANY_CALLS), hold_patiently(runtime, association_id) as hold:
+            cleaner = _mark_deleting(runtime, hold, association_id)
             try:
                 cleaner.clean()
             except CleaningFailed as error:
-                _take_mark_back(parts, hold, association_id, unless=error.begun)
+                _take_mark_back(runtime, hold, association_id, unless=error.begun)
                 raise Unprocessable(_cleaning_text(error)) from error
             except AnotherLeads as error:
-                _take_mark_back(parts, hold, association_id, unless=False)
-                raise BadRequest(_leader_text(f"not led from here. {error}")) from error
-            deletion.delete_row(parts, hold, association_id)
+                _take_mark_back(runtime, hold, association_id, unless=False)
+                raise BadRequest(f"{_leader_text('not led from here')} {error}") from error
+            cleaning.delete_row(runtime, hold, association_id)
     finally:
         # What came up meanwhile found the lease taken.
-        changes.hint(parts, [association_id])
+        changes.hint(runtime, [association_id])
 
 
-def _mark_deleting(parts: Parts, hold: Hold, association_id: int) -> deletion.Cleaner:
-    with parts.unit_of_work() as session:
-        hold.confirm(session)
+def _mark_deleting(runtime: Runtime, hold: Hold, association_id: int) -> cleaning.Cleaner:
+    with transaction(runtime, hold) as session:
         association = lock(session, association_id)
         association.deleting = True
-        cleaner = deletion.cleaner_of(parts, hold, session, association)
-        session.commit()
-        return cleaner
+        return cleaning.cleaner_of(runtime, hold, session, association)
 
 
-def _take_mark_back(parts: Parts, hold: Hold, association_id: int, *, unless: bool) -> None:
+def _take_mark_back(runtime: Runtime, hold: Hold, association_id: int, *, unless: bool) -> None:
     if unless:
         return
-    with parts.unit_of_work() as session:
-        hold.confirm(session)
+    with transaction(runtime, hold) as session:
         association = changes.lock_association(session, association_id)
         if association is not None:
             association.deleting = False
-            session.commit()
 
 
 def _cleaning_text(error: CleaningFailed) -> str:
     if error.begun:
         return f"The peer site could not be cleaned, this is tried again in the background: {error}"
-    return f"The peer site could not be cleaned, nothing was deleted (force=true deletes here alone): {error}"
+    return f"The peer site could not be cleaned, nothing was deleted (force=true deletes only here): {error}"

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, select
+from typing import NoReturn
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dcapi.errors import BadRequest
 from dcapi.models import PeerGroupAssociation as Association
 from dcapi.models import SystemPeer
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.services.peer_groups import find_group
-from dcapi.sync.audit_requests import ask_for_audits
-from dcapi.sync.changes import hint, lock_associations
+from dcapi.sync.changes import ask_for_audits, hint, lock_associations
 
 
-def ask_for_audit(session: Session, parts: Parts, reference: int | str, peer_uuid: str) -> str | None:
+def refuse_incomplete(session: Session, reference: int | str, missing: str) -> NoReturn:
+    """Raises BadRequest for a request without one of its keys, NotFound for an unknown group."""
+    name = find_group(session, reference).peer_group_name
+    raise BadRequest(f"Unable to audit peer group {name}, missing {missing}")
+
+
+def ask_for_audit(session: Session, runtime: Runtime, reference: int | str, peer_uuid: str) -> str | None:
     """Note that a peer's copy of a group has to be read; jobs do it.
 
-    Returns why that is not done, None when it is; raises NotFound for a group that there is not.
+    Returns why that is not done, None when it is; raises NotFound for an unknown group.
     """
     group = find_group(session, reference)
     name = group.peer_group_name
@@ -24,26 +32,12 @@ def ask_for_audit(session: Session, parts: Parts, reference: int | str, peer_uui
     if peer_id is None:
         return f"Subcloud peer group {name} is not audited: no system peer here has the UUID {peer_uuid}."
     of_peer = (Association.peer_group_id == group.id, Association.system_peer_id == peer_id)
-    if not _look_at(session, parts, *of_peer):
-        return f"Subcloud peer group {name} is not audited: it is not associated with peer {peer_uuid}."
-    return None
-
-
-def look_who_migrates(session: Session, parts: Parts, group_id: int | None) -> None:
-    """Have the peers of a group read, because one asks for a member and none is known to migrate it.
-
-    A site that runs the original tells nobody before it takes a member over, and tries again when refused.
-    """
-    _look_at(session, parts, Association.peer_group_id == group_id)
-
-
-def _look_at(session: Session, parts: Parts, *which: ColumnElement[bool]) -> bool:
-    """Note that the peers of these associations have to be read; returns whether there is one."""
-    associations = lock_associations(session, *which, Association.deleting.is_(False))
+    associations = lock_associations(session, *of_peer, Association.deleting.is_(False))
     ids = [association.id for association in associations]
-    if ids:
-        ask_for_audits(session, ids)
-        session.commit()
-        parts.monitor_bell.ring()
-        hint(parts, ids)
-    return bool(ids)
+    if not ids:
+        return f"Subcloud peer group {name} is not audited: it is not associated with peer {peer_uuid}."
+    ask_for_audits(session, ids)
+    session.commit()
+    runtime.monitor_wakeup.set()
+    hint(runtime, ids)
+    return None

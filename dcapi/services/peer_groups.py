@@ -6,63 +6,106 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, Conflict, Forbidden, NotFound
-from dcapi.jobs.hold import Hold, LeaseLost
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.locks import locked
-from dcapi.models.states import REHOMING_STATES, AssociationType, Deploy, Management, Migration
-from dcapi.parts import Parts
-from dcapi.services.answers import PEER_GROUP, Answer
-from dcapi.services.saving import TOO_MANY_CALLS, flush
-from dcapi.services.subcloud_answers import group_subclouds
-from dcapi.sync import attributes, migrate_rows
-from dcapi.sync.attendance import hold_association_by
+from dcapi.models.states import (
+    REHOMING_STATES,
+    AssociationType,
+    Deploy,
+    Management,
+    Migration,
+    PeerKind,
+)
+from dcapi.peers.errors import GROUP_NAME_TAKEN
+from dcapi.peers.remote import GROUP_KEYS, SHARED
+from dcapi.runtime import Runtime
+from dcapi.services.conflicts import TOO_MANY_CALLS, flush
+from dcapi.services.inventory.subcloud_answers import group_subclouds, shows_mask
+from dcapi.services.row_answers import PEER_GROUP, Answer
+from dcapi.sync import attributes
 from dcapi.sync.attributes import Reply
 from dcapi.sync.changes import association_changed, hint, lock_associations
-from dcapi.sync.migrate_steps import PREPARING
-from dcapi.sync.snapshot import Target, target_of
+from dcapi.sync.peer_kind import known_kind
+from dcapi.sync.snapshot import Destination, destination_of
+from dcapi.sync.takeover import group_rows
+from dcapi.sync.takeover.rehome_steps import PREPARING
+from dcapi.tasks import leases
+from dcapi.tasks.hold import Hold
 
 logger = logging.getLogger(__name__)
 
 NOT_FOUND = "Subcloud Peer Group not found"
-NAME_TAKEN = "A subcloud peer group with this name already exists"
+NAME_TAKEN = GROUP_NAME_TAKEN
 REFUSED = "Unable to sync the update to the peer site(s)"
 BEING_CHANGED = (
-    "Another change of this peer group is being sent to its peer site(s): try again when it ended."
+    "Another change of this peer group is being sent to its peer site(s): try again when it has finished."
 )
 
 # Seconds that a change waits for whoever works on its associations.
-PATIENCE = 1.0
+CHANGE_PATIENCE = 1.0
 
-# How a request to a peer spells the attributes that are sent before they count here.
-SHARED_ATTRIBUTES = {
-    "peer_group_name": "peer-group-name",
-    "group_state": "group-state",
-    "max_subcloud_rehoming": "max-subcloud-rehoming",
-}
+# Column → attribute, of those that are sent to peers before they count here.
+SHARED_ATTRIBUTES = {GROUP_KEYS[name]: name for name in SHARED}
 # What the operator cannot change while associations pass the group on.
 FIXED_BY_ASSOCIATIONS = ("group_priority", "system_leader_id", "system_leader_name")
 
 
-def list_groups(session: Session) -> list[Answer]:
-    """All subcloud peer groups."""
-    return PEER_GROUP.all(session)
+def list_groups(session: Session, *, to_site: bool = False) -> list[Answer]:
+    """All subcloud peer groups; ``to_site``: as another site may see them."""
+    groups = PEER_GROUP.all(session)
+    return [_without_notes(session, group) for group in groups] if to_site else groups
 
 
-def show_group(session: Session, reference: int | str) -> Answer:
-    """A group by id or name; raises NotFound."""
-    return PEER_GROUP.of(find_group(session, reference))
+def show_group(session: Session, reference: int | str, *, to_site: bool = False) -> Answer:
+    """A group by id or name; ``to_site``: as another site may see it. Raises NotFound."""
+    group = PEER_GROUP.of(find_group(session, reference))
+    return _without_notes(session, group) if to_site else group
+
+
+def _without_notes(session: Session, group: Answer) -> Answer:
+    """A group without the note that an original, and no site of ours, migrates it.
+
+    An original takes that for this site's own migration, and lets go what it has just taken over: then
+    neither site manages the members, nor can migrate them.
+    """
+    if group["migration_status"] != Migration.MIGRATING:
+        return group
+    noted = select(PeerGroupAssociation).join(PeerGroupAssociation.group)
+    noted = noted.where(SubcloudPeerGroup.id == group["id"], SubcloudPeerGroup.migrating_here.is_(False))
+    found = session.scalars(noted.where(PeerGroupAssociation.peer_migrates))
+    is_of_originals = {known_kind(one.peer) for one in found} == {PeerKind.ORIGINAL}
+    return {**group, "migration_status": None} if is_of_originals else group
 
 
 def list_subclouds(session: Session, reference: int | str, *, with_secrets: bool) -> list[Answer]:
     """The members of a group; with their secrets for another site, which compares them. Raises NotFound."""
     return group_subclouds(session, find_group(session, reference).id, with_secrets=with_secrets)
+
+
+def warn_of_masks(session: Session, reference: int | str, members: Sequence[Answer], user: str) -> None:
+    """Say in the log that a site got masks, as this user, if it may be one that takes masks for values."""
+    if not any(shows_mask(member) for member in members):
+        return
+    group = find_group(session, reference)
+    associations = session.scalars(
+        select(PeerGroupAssociation).where(PeerGroupAssociation.peer_group_id == group.id)
+    )
+    peers = [one.peer for one in associations if known_kind(one.peer) is PeerKind.ORIGINAL]
+    if peers:
+        logger.warning(
+            "a site reads the members of group %s as user %s, who may not see secrets: peer %s may take the "
+            "masks for passwords; give that user the role admin",
+            group.peer_group_name,
+            user,
+            ", ".join(peer.peer_name for peer in peers),
+        )
 
 
 def find_group(session: Session, reference: int | str, *, lock: bool = False) -> SubcloudPeerGroup:
@@ -77,10 +120,10 @@ def find_group(session: Session, reference: int | str, *, lock: bool = False) ->
     return group
 
 
-def create_group(session: Session, parts: Parts, values: Mapping[str, Any]) -> Answer:
+def create_group(session: Session, runtime: Runtime, values: Mapping[str, Any]) -> Answer:
     """Create a group, led by this site unless the values name another; raises Conflict for a taken name."""
     _check_name(session, values)
-    own = {"system_leader_id": parts.site.uuid, "system_leader_name": parts.site.name}
+    own = {"system_leader_id": runtime.site.uuid, "system_leader_name": runtime.site.name}
     group = SubcloudPeerGroup(**{**own, **values})
     session.add(group)
     flush(session, lambda: _check_name(session, values))
@@ -109,7 +152,7 @@ def _associations(session: Session, group_id: int) -> list[PeerGroupAssociation]
 
 
 def update_group(
-    session: Session, parts: Parts, reference: int | str, values: Mapping[str, Any], *, from_peer: bool
+    session: Session, runtime: Runtime, reference: int | str, values: Mapping[str, Any], *, from_peer: bool
 ) -> Answer:
     """Change a group. Shared attributes go to the peers of its associations first.
 
@@ -118,9 +161,11 @@ def update_group(
     """
     asked = _take_claim(session, reference, values) if from_peer and "migration_status" in values else []
     group = find_group(session, reference, lock=True)
+    if from_peer and group.migrating_here:
+        values = _without_late_reset(values)
     changes = _real_changes(group, values)
     if not changes:
-        return _commit(session, parts, group, asked)
+        return _commit(session, runtime, group, asked)
     check = _check_peer_update if from_peer else _check_operator_update
     check(session, group, changes)
     shared = {SHARED_ATTRIBUTES[name]: value for name, value in changes.items() if name in SHARED_ATTRIBUTES}
@@ -129,33 +174,39 @@ def update_group(
         # A deletion that comes to nothing leaves a peer that does not have the change.
         for association in associations:
             association_changed(association)
-        return _update_here(session, parts, group, changes, asked)
-    return _update_with_peers(session, parts, group, changes, shared)
+        return _update_here(session, runtime, group, changes, asked)
+    return _update_with_peers(session, runtime, group, changes, shared)
 
 
 def _take_claim(session: Session, reference: int | str, values: Mapping[str, Any]) -> list[int]:
     """Another site says how far its migration is; returns the associations to be read for it."""
     group_id = find_group(session, reference).id
     wanted = values["migration_status"]
-    return migrate_rows.take_claim(session, group_id, None if wanted == Migration.NONE else wanted)
+    return group_rows.take_claim(session, group_id, None if wanted == Migration.NONE else wanted)
+
+
+def _without_late_reset(values: Mapping[str, Any]) -> dict[str, Any]:
+    """While this site migrates the group, a peer's reset is that of the migration before, and no news."""
+    resets = (None, Migration.NONE)
+    return {key: value for key, value in values.items() if key != "migration_status" or value not in resets}
 
 
 def check_not_migrating(group: SubcloudPeerGroup) -> None:
     """Raises Conflict while this site migrates a group: then nobody changes anything else about it."""
     if group.migrating_here:
-        raise Conflict(migrate_rows.MIGRATING_HERE)
+        raise Conflict(group_rows.MIGRATING_HERE)
 
 
-def _commit(session: Session, parts: Parts, group: SubcloudPeerGroup, asked: Sequence[int]) -> Answer:
+def _commit(session: Session, runtime: Runtime, group: SubcloudPeerGroup, asked: Sequence[int]) -> Answer:
     answer = PEER_GROUP.of(group)
     session.commit()
-    hint(parts, asked)
+    hint(runtime, asked)
     return answer
 
 
 def _update_here(
     session: Session,
-    parts: Parts,
+    runtime: Runtime,
     group: SubcloudPeerGroup,
     changes: Mapping[str, Any],
     asked: Sequence[int],
@@ -164,7 +215,7 @@ def _update_here(
     _check_name(session, changes, but=group_id)
     _apply(group, changes)
     flush(session, lambda: _check_name(session, changes, but=group_id))
-    return _commit(session, parts, group, asked)
+    return _commit(session, runtime, group, asked)
 
 
 def _real_changes(group: SubcloudPeerGroup, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +263,7 @@ def _callable(associations: Sequence[PeerGroupAssociation]) -> list[PeerGroupAss
 
 def _update_with_peers(
     session: Session,
-    parts: Parts,
+    runtime: Runtime,
     group: SubcloudPeerGroup,
     changes: Mapping[str, Any],
     shared: Mapping[str, Any],
@@ -220,24 +271,24 @@ def _update_with_peers(
     group_id = group.id
     _check_name(session, changes, but=group_id)
     session.rollback()  # no transaction stays open while peers are called
-    hold = attributes.hold_group(parts, group_id)
+    hold = leases.take(runtime, leases.group_lease(group_id))
     if hold is None:
         raise Conflict(BEING_CHANGED)
     with ExitStack() as held:
         held.enter_context(hold)
-        held.enter_context(parts.peer_callers.require(TOO_MANY_CALLS))
-        with parts.unit_of_work() as beginning:
-            targets = _begin(beginning, parts, group_id, shared)
-        kept = _keep_runs_away(held, parts, targets)
-        # Leases are given back in transactions of their own: this one must have ended by then.
-        held.callback(session.rollback)
-        answers = attributes.offer(parts, hold, targets, dict(shared))
-        changed = _settle(session, hold, group_id, changes, answers, kept)
+        held.enter_context(runtime.peer_callers.require(TOO_MANY_CALLS))
+        with runtime.unit_of_work() as beginning:
+            targets = _begin(beginning, runtime, group_id, shared)
+        kept = _keep_runs_away(held, runtime, targets)
+        answers = attributes.offer(runtime, hold, targets, dict(shared))
+        with leases.transaction(runtime, hold) as settling:
+            changed = _settle(settling, group_id, changes, answers, leases.still_held(settling, kept))
     # Also those that nothing happened to: what came up meanwhile found their leases taken.
-    hint(parts, [target.association_id for target in targets])
+    hint(runtime, [target.association_id for target in targets])
     if not changed:
         logger.warning("group %d stays as it was: %s", group_id, "; ".join(reply.reason for reply in answers))
-        raise Forbidden(REFUSED)
+        told = "; ".join(reply.told for reply in answers if reply.told)
+        raise Forbidden(f"{REFUSED}: {told}" if told else REFUSED)
     return PEER_GROUP.of(find_group(session, group_id))
 
 
@@ -251,52 +302,44 @@ def _check_name(session: Session, values: Mapping[str, Any], but: int | None = N
         raise Conflict(NAME_TAKEN)
 
 
-def _begin(session: Session, parts: Parts, group_id: int, shared: Mapping[str, Any]) -> list[Target]:
+def _begin(session: Session, runtime: Runtime, group_id: int, shared: Mapping[str, Any]) -> list[Destination]:
     find_group(session, group_id, lock=True)
-    attributes.begin_change(session, parts, group_id, dict(shared))
-    targets = [target_of(association) for association in _callable(_primary_associations(session, group_id))]
+    attributes.begin_change(session, runtime, group_id, dict(shared))
+    targets = [
+        destination_of(association) for association in _callable(_primary_associations(session, group_id))
+    ]
     session.commit()
     return targets
 
 
-def _keep_runs_away(held: ExitStack, parts: Parts, targets: Sequence[Target]) -> dict[int, Hold]:
+def _keep_runs_away(held: ExitStack, runtime: Runtime, targets: Sequence[Destination]) -> dict[int, Hold]:
     """Hold the associations that nobody works on for long; returns what is held, by their ids.
 
     A run that goes on beside the change may have read the old values and send them after the new ones, so
     what the other associations' peers have in the end is not known.
     """
     kept: dict[int, Hold] = {}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + CHANGE_PATIENCE
     for target in targets:
-        association_hold = hold_association_by(parts, target.association_id, deadline)
+        association_hold = leases.take_by(runtime, leases.association_lease(target.association_id), deadline)
         if association_hold is not None:
             held.enter_context(association_hold)
             kept[target.association_id] = association_hold
     return kept
 
 
-def _undisturbed(session: Session, kept: Mapping[int, Hold]) -> set[int]:
-    """The associations that were held all the while: a peer may take longer to answer than a lease lives."""
-    found = set()
-    for association_id, hold in sorted(kept.items()):
-        with suppress(LeaseLost):
-            hold.confirm(session)
-            found.add(association_id)
-    return found
-
-
 def _settle(
     session: Session,
-    hold: Hold,
     group_id: int,
     changes: Mapping[str, Any],
     answers: Sequence[Reply],
-    kept: Mapping[int, Hold],
+    undisturbed: set[int],
 ) -> bool:
-    """Apply the change if a peer took it, and note which peers do not have what is true here; returns whether
-    it was applied. Raises LeaseLost when it took too long: then recovery notes the same."""
-    hold.confirm(session)
-    undisturbed = _undisturbed(session, kept)
+    """Apply the change if a peer took it, and note which peers do not have what is true here.
+
+    Returns whether it was applied. ``undisturbed``: the associations that were held all the while; a peer may
+    take longer to answer than a lease lives.
+    """
     group = find_group(session, group_id, lock=True)
     applied = any(answer.taken for answer in answers)
     if applied:
@@ -307,7 +350,6 @@ def _settle(
         if _is_missed(association.id, replies.get(association.id), applied, undisturbed):
             association_changed(association)
     attributes.end_change(session, group_id)
-    session.commit()
     return applied
 
 

@@ -25,7 +25,7 @@ from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint
 from dcapi.models.locks import locked
 from dcapi.models.site import THE_SITE
 from dcapi.models.types import encrypted_columns, keyring_of
-from dcapi.parts import Parts, UnitOfWork
+from dcapi.runtime import Runtime, UnitOfWork
 
 logger = logging.getLogger(__name__)
 
@@ -56,25 +56,25 @@ class Report:
     tables: dict[str, TableCount] = field(default_factory=dict)
 
 
-def rotate_secrets(parts: Parts, *, drop_old_keys: bool = False) -> Report:
+def rotate_secrets(runtime: Runtime, *, drop_old_keys: bool = False) -> Report:
     """Encrypt all secrets with the first key, after making one where keys are kept in the instance folder.
 
     With ``drop_old_keys`` none is made, and when every secret is encrypted with the first one the file keeps
     that alone. Raises Conflict when a secret can be read with no key, or cannot be brought to an end.
     """
-    folder = InstanceFolder.of(parts.settings)
-    own_file = not parts.settings.SECRETS_KEYS
+    folder = InstanceFolder.of(runtime.settings)
+    own_file = not runtime.settings.SECRETS_KEYS
     report = Report()
     with folder.locked(ROTATION_LOCK):
-        with parts.unit_of_work() as session:
+        with runtime.unit_of_work() as session:
             keyring = keyring_of(session.get_bind())
             finished = _known_fingerprint(session) == fingerprint(keyring.keys[0])
         if own_file and finished and not drop_old_keys:
             folder.replace(SECRETS_KEY_FILE, ",".join([Fernet.generate_key().decode(), *keyring.keys]))
             report.made_key = True
-        _rotate_all(parts.unit_of_work, keyring, report)
+        _rotate_all(runtime.unit_of_work, keyring, report)
         if own_file and drop_old_keys:
-            report.dropped = _drop_old_keys(parts.unit_of_work, folder, keyring)
+            report.dropped = _drop_old_keys(runtime.unit_of_work, folder, keyring)
     return report
 
 
@@ -174,7 +174,7 @@ def _renewed(keyring: Keyring, row: Row[Any], column: Column[Any], token: str) -
         plain = keyring.decrypt(token.encode())
     except InvalidToken as error:
         where = f"{column.table.name}.{column.name} of row {row[0]}"
-        raise Conflict(f"A secret can be read with none of the keys: {where}") from error
+        raise Conflict(f"A secret cannot be read with any of the keys: {where}") from error
     return type_coerce(keyring.encrypt(plain).decode(), Text)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest, NotFound
 from dcapi.models import Subcloud, SubcloudGroup
 from dcapi.models.locks import locked
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
-from dcapi.services.answers import SUBCLOUD_GROUP, Answer
-from dcapi.services.saving import flush
-from dcapi.services.subcloud_answers import subclouds_of_subcloud_group
+from dcapi.services.conflicts import flush
+from dcapi.services.inventory.subcloud_answers import subclouds_of_subcloud_group
+from dcapi.services.row_answers import SUBCLOUD_GROUP, Answer
 
 NOT_FOUND = "Subcloud Group not found"
 NAME_TAKEN = "A subcloud group with this name already exists"
@@ -23,8 +23,14 @@ NOT_EMPTY = "Subcloud Group not empty"
 
 
 def list_groups(session: Session) -> list[Answer]:
-    """All subcloud groups."""
-    return SUBCLOUD_GROUP.all(session)
+    """All subcloud groups, each with the number of its subclouds."""
+    counted = func.count(Subcloud.id)
+    query = select(*SUBCLOUD_GROUP.columns, counted).outerjoin(
+        Subcloud, Subcloud.group_id == SubcloudGroup.id
+    )
+    rows = session.execute(query.group_by(SubcloudGroup.id).order_by(SubcloudGroup.id))
+    keys = (*SUBCLOUD_GROUP.keys, "subcloud_count")
+    return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 def show_group(session: Session, reference: int | str) -> Answer:

@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from dcapi.errors import BadRequest, Conflict, Gone
+from dcapi.errors import Conflict, Gone
 from dcapi.models import PeerGroupAssociation, Subcloud
-from dcapi.models.network_values import CONTROLLER_GATEWAY, address_of
-from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES, Deploy
-from dcapi.parts import Parts
-from dcapi.services import (
+from dcapi.models.network_values import ShownNetwork, shown_network
+from dcapi.models.shown_span import add_spans, write_columns
+from dcapi.models.shown_span import show as show_networks
+from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES, SUBCLOUD_TASKS, Deploy, Management
+from dcapi.models.taken_networks import TakenNetworks
+from dcapi.models.task import forget_tasks
+from dcapi.runtime import Runtime
+from dcapi.services import ceding
+from dcapi.services.conflicts import flush
+from dcapi.services.deploying import (
     deployment,
-    group_audit,
     network_reconfiguration,
-    prestaging,
     redeployment,
-    subcloud_management,
-    subcloud_networks,
-    subcloud_renaming,
-    subcloud_values,
     undeployment,
 )
-from dcapi.services.saving import flush
-from dcapi.services.subcloud_answers import (
+from dcapi.services.inventory import (
+    installation,
+    management,
+    membership,
+    networks,
+    renaming,
+    stored_values,
+)
+from dcapi.services.inventory.activity import refuse_while_busy
+from dcapi.services.inventory.inputs import NewSubcloud, Redeployment, SubcloudChange
+from dcapi.services.inventory.lookup import (
+    NOT_FOUND,
+    Reference,
+    find,
+    find_by_name,
+    find_to_delete,
+    subcloud_group_id,
+)
+from dcapi.services.inventory.membership import CallerKind, Situation
+from dcapi.services.inventory.situations import Groups, groups_of, situation_of
+from dcapi.services.inventory.subcloud_answers import (
     Answer,
     detail_answer,
     list_subclouds,
     single_answer,
     subcloud_answer,
 )
-from dcapi.services.subcloud_lookup import (
-    NOT_FOUND,
-    UNKNOWN_PEER_GROUP,
-    Reference,
-    find,
-    find_by_name,
-    find_to_delete,
-    group_facts,
-    peer_group_named,
-    subcloud_group_id,
-)
-from dcapi.services.subcloud_requests import NewSubcloud, Redeployment, SubcloudChange
-from dcapi.services.taken_subnets import taken_subnets
-from dcapi.sync import changes, members
-from dcapi.sync.members import Caller, GroupFacts, Situation
+from dcapi.sync import changes
+from dcapi.sync.endpoints import deploy_target
+from dcapi.sync.subcloud_alarms import clear_let_go
+from dcapi.sync.values.member import bootstrap_address
 
 __all__ = [
     "NOT_FOUND",
@@ -67,50 +74,51 @@ __all__ = [
     "update_endpoint_status",
 ]
 
+NOT_SERVED = ", which this service does not serve yet"
 # Verb → the call that took its place.
 GONE_VERBS = {
-    "restore": "PATCH /v1.0/subcloud-backup/restore",
-    "reconfigure": "PATCH /v1.0/phased-subcloud-deploy/{subcloud}/configure",
+    "restore": f"PATCH /v1.0/subcloud-backup/restore{NOT_SERVED}",
+    "reconfigure": f"PATCH /v1.0/phased-subcloud-deploy/{{subcloud}}/configure{NOT_SERVED}",
     "reinstall": "PATCH /v1.0/subclouds/{subcloud}/redeploy",
 }
 
 # What a redeployment asks for, as the rules for members see it.
 REDEPLOYED = frozenset({"redeploy"})
 
-# Attributes that a change sets as they are; each of them is something that a secondary gets.
-PLAIN_FIELDS = ("description", "location")
 
-
-def show(session: Session, reference: Reference, caller: Caller, *, with_secrets: bool) -> Answer:
+def show(session: Session, reference: Reference, caller: CallerKind, *, with_secrets: bool) -> Answer:
     """One subcloud with its endpoint statuses; raises NotFound."""
     return single_answer(session, find(session, reference, caller), with_secrets=with_secrets)
 
 
-def show_detail(session: Session, reference: Reference, caller: Caller, *, with_secrets: bool) -> Answer:
+def show_detail(session: Session, reference: Reference, caller: CallerKind, *, with_secrets: bool) -> Answer:
     """One subcloud in detail; raises NotFound."""
     return detail_answer(session, find(session, reference, caller), with_secrets=with_secrets)
 
 
-def create(session: Session, parts: Parts, new: NewSubcloud) -> Answer:
+def create(session: Session, runtime: Runtime, new: NewSubcloud) -> Answer:
     """Create a subcloud: a secondary one as it is, any other one to be deployed by jobs.
 
     Raises BadRequest for networks that do not fit and Conflict for a name or region name that is taken.
     """
     group_id = subcloud_group_id(session, new.group)
-    taken = taken_subnets(session)
+    taken = TakenNetworks(session)
     _check_free(session, new)
-    subcloud_networks.check_networks(new.bootstrap_values, taken)
-    row = _new_row(parts, new, group_id)
+    is_copy = new.secondary and new.from_peer
+    networks.check_networks(new.bootstrap_values, taken, in_full=not is_copy)
+    new, network = _completed(runtime, new), shown_network(new.bootstrap_values)
+    row = _new_row(new, network, group_id)
     session.add(row)
     flush(session, lambda: _check_free(session, new))
-    session.add_all(subcloud_management.new_endpoints(row.id))
+    add_spans(session, row, network)
+    session.add_all(management.new_endpoints(row.id))
     if not new.secondary:
-        deployment.start(session, parts, row, new)
+        deployment.start(session, runtime, row, new)
     session.flush()
     answer = subcloud_answer(row)
     session.commit()
     if not new.secondary:
-        deployment.hint(parts, answer["id"])
+        deployment.TASK.hint(runtime, answer["id"])
     return answer
 
 
@@ -126,26 +134,30 @@ def has_outcome(session: Session, subcloud_id: int) -> bool:
     return status not in DEPLOYING_STATES | REHOMING_STATES
 
 
-def _new_row(parts: Parts, new: NewSubcloud, group_id: int) -> Subcloud:
-    network = subcloud_networks.shown_network(new.bootstrap_values)
+def _completed(runtime: Runtime, new: NewSubcloud) -> NewSubcloud:
+    """A new subcloud with its release, and with the address at which it is deployed, if it is."""
+    release = new.release or runtime.settings.SOFTWARE_VERSION
+    install = new.install_values
+    if install is not None and not (new.secondary and new.from_peer):
+        install = installation.fitted(install, new.bootstrap_values, release)
+    address = new.bootstrap_address
+    if not new.secondary:
+        address = bootstrap_address({}, None, asked=address, install_asked=install)
+    return replace(new, release=release, install_values=install, bootstrap_address=address)
+
+
+def _new_row(new: NewSubcloud, network: ShownNetwork, group_id: int) -> Subcloud:
     row = Subcloud(
         name=new.name,
         description=new.description,
         location=new.location,
-        software_version=new.release or parts.settings.SOFTWARE_VERSION,
+        software_version=new.release,
         deploy_status=_first_status(new),
-        deploy_due_at=None if new.secondary else time.time(),
         region_name=new.region_name or uuid.uuid4().hex,
-        management_subnet=network.subnet,
-        management_start_ip=network.start,
-        management_end_ip=network.end,
-        management_gateway_ip=network.gateway,
-        systemcontroller_gateway_ip=_controller_gateway(new.bootstrap_values),
         group_id=group_id,
     )
-    if not new.secondary:
-        row.oam_floating_ip = str(address_of(new.bootstrap_values, "external_oam_floating_address"))
-    subcloud_values.write_new(row, new)
+    write_columns(row, network)
+    stored_values.write_new(row, new)
     return row
 
 
@@ -153,10 +165,6 @@ def _first_status(new: NewSubcloud) -> Deploy:
     if new.secondary:
         return Deploy.SECONDARY
     return Deploy.PRE_REHOME if new.migrate else Deploy.PRE_DEPLOY
-
-
-def _controller_gateway(values: subcloud_values.Values) -> str:
-    return str(address_of(values, CONTROLLER_GATEWAY))
 
 
 def _check_free(session: Session, new: NewSubcloud) -> None:
@@ -169,40 +177,57 @@ def _check_free(session: Session, new: NewSubcloud) -> None:
         raise Conflict(f"Subcloud with region_name={new.region_name} already exists")
 
 
-@dataclass(frozen=True)
-class Groups:
-    """The peer group that a subcloud is in and the one that it is to be in."""
-
-    current: GroupFacts | None
-    target: GroupFacts | None
-
-
 def update(
-    session: Session, parts: Parts, reference: Reference, change: SubcloudChange, caller: Caller
+    session: Session,
+    runtime: Runtime,
+    reference: Reference,
+    change: SubcloudChange,
+    caller: CallerKind,
+    *,
+    may_modify: bool = True,
 ) -> Answer:
     """Change a subcloud, and move the associations that the change concerns.
 
+    ``may_modify``: the caller may do more than manage and unmanage, and so set a managed copy right.
     Raises NotFound, BadRequest for a rule that is broken, Unprocessable for a management state that is not
     possible now.
     """
     row = find(session, reference, caller, lock=True)
     group_id = row.group_id if change.group is None else subcloud_group_id(session, change.group)
-    groups = _groups(session, parts, row, change)
-    situation = _situation(row, caller, groups, change)
-    if situation.is_asked_for and not situation.is_ceded:
-        group_audit.look_who_migrates(session, parts, row.peer_group_id)
-    members.check_update(situation)
+    groups = groups_of(session, runtime, row, change)
+    situation = situation_of(row, caller, groups, change)
+    if situation.is_asked_for:
+        return ceding.cede(session, runtime, reference, change)
+    _check_not_busy(row, change, caller)
+    if not (may_modify and situation.sets_copy_right):
+        membership.check_update(situation)
     if change.network is not None:
-        return network_reconfiguration.begin(session, parts, row, change, taken_subnets(session, but=row))
-    moved = _move(row, groups) if situation.moves else set()
+        return network_reconfiguration.begin(session, runtime, row, change)
+    stored_values.check_change(session, row, change, caller, joins=situation.joins)
+    moved = _move(session, row, groups) if situation.moves else set()
     if _write_values(session, row, change, group_id, caller) and groups.current is not None:
         moved.add(groups.current.id)
-    _write_state(session, parts, row, change, situation)
-    return _commit_change(session, parts, row, situation, moved)
+    _write_state(session, row, change)
+    return _commit_change(session, runtime, row, situation, moved)
+
+
+def _check_not_busy(row: Subcloud, change: SubcloudChange, caller: CallerKind) -> None:
+    """What waits for the end of what goes on, before the rules of members, one of which knows a rehoming too.
+
+    Of one that is managed a rename says that, whatever goes on.
+    """
+    renames = _renames(row, change, caller) and row.management_state != Management.MANAGED
+    if renames or change.network is not None:
+        refuse_while_busy(row)
+
+
+def _renames(row: Subcloud, change: SubcloudChange, caller: CallerKind) -> bool:
+    """Whether a change asks for a rename: another site sends the name along, and means none by it."""
+    return change.name is not None and not (caller is CallerKind.PEER and change.name == row.name)
 
 
 def _commit_change(
-    session: Session, parts: Parts, row: Subcloud, situation: Situation, moved: set[int]
+    session: Session, runtime: Runtime, row: Subcloud, situation: Situation, moved: set[int]
 ) -> Answer:
     """Commit with the associations of the groups that the change concerns, and tell the caller of these."""
     # Written together with the subcloud: a second flush would cost a change of a member a tenth of its time.
@@ -212,7 +237,7 @@ def _commit_change(
     ids = [association.id for association in concerned]
     answer = subcloud_answer(row)
     session.commit()
-    changes.hint(parts, ids, delay=changes.TELL_DELAY)
+    changes.hint(runtime, ids, delay=changes.TELL_DELAY)
     return answer if message is None else {**answer, "info_message": message}
 
 
@@ -220,7 +245,7 @@ def _move_associations(
     session: Session, situation: Situation, moved: set[int]
 ) -> tuple[list[PeerGroupAssociation], str | None]:
     """Move what a change concerns; returns the associations that have news, and what the caller is told."""
-    if members.is_change_at_secondary(situation):
+    if membership.is_change_at_secondary(situation):
         told = [one for group_id in moved for one in changes.member_changed_here(session, group_id)]
         return [], _message_at_secondary(told)
     concerned = changes.group_changed(session, moved) if moved else []
@@ -233,146 +258,112 @@ def _message_at_secondary(associations: list[PeerGroupAssociation]) -> str | Non
     ids = ", ".join(str(association.id) for association in associations)
     return (
         f"Peer group association {ids} is out-of-sync now: the primary site takes this change over when it "
-        "is available again and audits the group."
+        "is available again and audits the group.\n"
     )
 
 
-def redeploy(session: Session, parts: Parts, reference: Reference, wanted: Redeployment) -> Answer:
+def redeploy(session: Session, runtime: Runtime, reference: Reference, wanted: Redeployment) -> Answer:
     """Deploy a subcloud again; raises NotFound, BadRequest, and Conflict while something else goes on."""
-    row = find(session, reference, Caller.OPERATOR, lock=True)
-    groups = _groups(session, parts, row, SubcloudChange())
-    situation = replace(_situation(row, Caller.OPERATOR, groups, SubcloudChange()), given=REDEPLOYED)
-    members.check_update(situation)
-    changed = redeployment.redeploy(session, parts, row, wanted, taken_subnets(session, but=row))
+    row = find(session, reference, CallerKind.OPERATOR, lock=True)
+    groups = groups_of(session, runtime, row, SubcloudChange())
+    situation = replace(situation_of(row, CallerKind.OPERATOR, groups, SubcloudChange()), given=REDEPLOYED)
+    membership.check_update(situation)
+    changed = redeployment.redeploy(session, runtime, row, wanted)
     moved = {groups.current.id} if changed and groups.current is not None else set()
-    answer = _commit_change(session, parts, row, situation, moved)
-    deployment.hint(parts, answer["id"])
+    answer = _commit_change(session, runtime, row, situation, moved)
+    deployment.TASK.hint(runtime, answer["id"])
     return answer
 
 
-def _write_state(
-    session: Session, parts: Parts, row: Subcloud, change: SubcloudChange, situation: Situation
-) -> None:
+def _write_state(session: Session, row: Subcloud, change: SubcloudChange) -> None:
     """Manage or unmanage a subcloud, let it be rehomed elsewhere, or both in this order."""
-    if situation.is_ceded:
-        subcloud_management.cede(session, row)
-        return
     if change.management_state is not None:
         force = bool(change.force)
-        subcloud_management.set_management_state(session, parts, row, change.management_state, force=force)
+        management.set_management_state(session, row, change.management_state, force=force)
     if change.migrate:
-        subcloud_management.await_rehoming(row)
+        management.await_rehoming(row)
 
 
-def _groups(session: Session, parts: Parts, row: Subcloud, change: SubcloudChange) -> Groups:
-    current = row.peer_group_id
-    target = current if change.peer_group is None else peer_group_named(session, change.peer_group)
-    facts = group_facts(session, parts.site, {one for one in (current, target) if one is not None})
-    if target is not None and target not in facts:
-        raise BadRequest(UNKNOWN_PEER_GROUP)  # deleted since its name was looked up
-    return Groups(
-        None if current is None else facts.get(current), None if target is None else facts.get(target)
-    )
-
-
-def _situation(row: Subcloud, caller: Caller, groups: Groups, change: SubcloudChange) -> Situation:
-    return Situation(
-        caller=caller,
-        management_state=row.management_state,
-        availability_status=row.availability_status,
-        deploy_status=row.deploy_status,
-        has_rehome_data=row.rehome_data is not None,
-        is_rehoming=row.rehome_step is not None or row.deploy_status in REHOMING_STATES,
-        group=groups.current,
-        target=groups.target,
-        given=change.given(),
-        wanted_state=change.management_state,
-    )
-
-
-def _move(row: Subcloud, groups: Groups) -> set[int]:
+def _move(session: Session, row: Subcloud, groups: Groups) -> set[int]:
     row.peer_group_id = None if groups.target is None else groups.target.id
+    if groups.target is not None:
+        clear_let_go(session, row)
     return {group.id for group in (groups.current, groups.target) if group is not None}
 
 
 def _write_values(
-    session: Session, row: Subcloud, change: SubcloudChange, group_id: int, caller: Caller
+    session: Session, row: Subcloud, change: SubcloudChange, group_id: int, caller: CallerKind
 ) -> bool:
     """Put the given values into the row; returns whether one differs that is a change for secondaries."""
-    changed = subcloud_values.write_change(row, change)
-    for name in PLAIN_FIELDS:
-        value = getattr(change, name)
-        if value is not None and value != (getattr(row, name) or ""):
-            setattr(row, name, value)
-            changed = True
+    if caller is CallerKind.OPERATOR and change.install_values is not None:
+        values = change.bootstrap_values or stored_values.stored_payload(row)
+        install = installation.fitted(change.install_values, values, row.software_version)
+        change = replace(change, install_values=install)
+    changed = stored_values.write_change(row, change)
+    if changed and change.bootstrap_values is not None:
+        show_networks(session, row, stored_values.stored_payload(row))
+    changed = stored_values.write_texts(row, change) or changed
     if group_id != row.group_id:
         row.group_id = group_id
         changed = True
-    # Another site sends the name along in an update, and means no rename by it.
-    if change.name is not None and not (caller is Caller.PEER and change.name == row.name):
-        subcloud_renaming.rename(session, row, change.name)
+    if _renames(row, change, caller):
+        assert change.name is not None
+        renaming.rename(session, row, change.name, foreign=caller is CallerKind.PEER)
         changed = True
-    if caller is Caller.PEER:
-        changed = _write_peer_values(row, change) or changed
-    return changed
-
-
-def _write_peer_values(row: Subcloud, change: SubcloudChange) -> bool:
-    """What only another site may say of its subcloud: the release, and this site's gateway to it."""
-    changed = False
-    if change.release is not None and change.release != row.software_version:
+    # Only another site may say the release of a subcloud.
+    if caller is CallerKind.PEER and change.release not in (None, row.software_version):
         row.software_version = change.release
         changed = True
-    if (change.bootstrap_values or {}).get(CONTROLLER_GATEWAY):
-        row.systemcontroller_gateway_ip = _controller_gateway(change.bootstrap_values or {})
     return changed
 
 
-def delete(session: Session, parts: Parts, reference: Reference, caller: Caller) -> None:
-    """Delete a subcloud; raises NotFound, BadRequest and Unprocessable."""
+def delete(
+    session: Session, runtime: Runtime, reference: Reference, caller: CallerKind, *, force: bool = False
+) -> None:
+    """Delete a subcloud; raises NotFound, BadRequest and Unprocessable.
+
+    With ``force`` an operator ends what is being done with it.
+    """
     row = find_to_delete(session, reference, caller)
-    groups = _groups(session, parts, row, SubcloudChange())
-    members.check_deletion(_situation(row, caller, groups, SubcloudChange()))
-    target = subcloud_management.target_of(row)
-    forget_work(session, row.id)
-    is_torn_down = undeployment.leave(session, parts, row)
+    groups = groups_of(session, runtime, row, SubcloudChange())
+    situation = situation_of(row, caller, groups, SubcloudChange())
+    if force and caller is CallerKind.OPERATOR:
+        situation = replace(situation, is_worked_on=False)
+    membership.check_deletion(situation)
+    target = deploy_target(row)
+    forget_tasks(session, row.id, SUBCLOUD_TASKS)
+    clear_let_go(session, row)
+    is_torn_down = undeployment.leave(session, runtime, row)
     session.delete(row)
     session.flush()
     concerned = changes.group_changed(session, {groups.current.id}) if groups.current else []
     ids = [association.id for association in concerned]
     session.commit()
     if is_torn_down:
-        undeployment.hint(parts, target.subcloud_id)
+        undeployment.TASK.hint(runtime, target.subcloud_id)
     else:
-        parts.deployer.delete(target)
-    changes.hint(parts, ids)
-
-
-def forget_work(session: Session, subcloud_id: int) -> None:
-    """Delete what was to be done with a subcloud that goes; the caller commits."""
-    deployment.forget(session, subcloud_id)
-    network_reconfiguration.WORK.forget(session, subcloud_id)
-    prestaging.WORK.forget(session, subcloud_id)
+        runtime.deployer.delete(target)
+    changes.hint(runtime, ids)
 
 
 def update_endpoint_status(session: Session, reference: Reference, endpoint: str, status: str) -> None:
     """Enter what a subcloud tells of one of its endpoints; raises NotFound."""
-    row = find(session, reference, Caller.OPERATOR, lock=True)
-    subcloud_management.set_endpoint_status(session, row, endpoint, status)
+    row = find(session, reference, CallerKind.OPERATOR, lock=True)
+    management.set_endpoint_status(session, row, endpoint, status)
     session.commit()
 
 
 def refuse_verb(session: Session, reference: Reference, verb: str) -> NoReturn:
     """Answer a verb that is gone; raises NotFound first, then Gone."""
-    find(session, reference, Caller.OPERATOR)
+    find(session, reference, CallerKind.OPERATOR)
     raise Gone(f"The call {verb} is no longer offered. Please use {GONE_VERBS[verb]}")
 
 
-def simulate(session: Session, parts: Parts, name: str, availability: str) -> None:
+def simulate(session: Session, name: str, availability: str) -> None:
     """Note that a subcloud is off the air or on it, which no deployer finds out by itself.
 
     Raises NotFound, and BadRequest for one that is not deployed.
     """
     row = find_by_name(session, name)
-    subcloud_management.simulate_availability(session, parts, row, availability)
+    management.simulate_availability(session, row, availability)
     session.commit()

@@ -1,17 +1,20 @@
-"""What a change does to the associations it concerns: revision and status, in the change's transaction."""
+"""What a change does to the associations that it concerns, in the transaction of the change.
+
+It moves revision and status, or asks for an audit; jobs hear of it after the commit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation
 from dcapi.models.locks import locked
 from dcapi.models.states import AssociationType
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.sync import status
 
 ATTEND_JOB = "attend"
@@ -105,20 +108,59 @@ def lock_association(session: Session, association_id: int) -> PeerGroupAssociat
 
 
 def info_message(associations: Sequence[PeerGroupAssociation]) -> str | None:
-    """What the operator is told after a change: which associations it concerns and how to sync them."""
+    """What the operator is told after a change: which associations it concerns and how to sync them.
+
+    It ends in a line break: the client prints it before its table.
+    """
     if not associations:
         return None
     ids = [str(association.id) for association in associations]
     wanted = ids[0] if len(ids) == 1 else "<association id>"
     return (
         f"The peer site(s) of peer group association {', '.join(ids)} do not have this change yet. "
-        f"To send it, run: dcmanager peer-group-association sync {wanted}"
+        f"To send it, run: dcmanager peer-group-association sync {wanted}\n"
     )
 
 
-def hint(parts: Parts, associations: Iterable[PeerGroupAssociation | int], *, delay: float = 0.0) -> None:
+def hint(runtime: Runtime, associations: Iterable[PeerGroupAssociation | int], *, delay: float = 0.0) -> None:
     """Tell the executor, after the commit, that these associations have news; ``delay`` is in seconds."""
     for association in associations:
         association_id = association if isinstance(association, int) else association.id
         key = f"association:{association_id}"
-        parts.jobs.submit(ATTEND_JOB, key, delay=delay, association_id=association_id)
+        runtime.jobs.submit(ATTEND_JOB, key, delay=delay, association_id=association_id)
+
+
+# -- Audits: who wants one raises a number, and a served audit notes which one it served --
+
+# That is bookkeeping: an association to which nothing else happened shows no new date.
+SILENT = {"updated_at": PeerGroupAssociation.updated_at}
+
+
+def ask_for_audits(session: Session, association_ids: Iterable[int]) -> None:
+    """Note that the peers' copies have to be read. The caller holds the rows' locks, and commits."""
+    session.execute(
+        update(PeerGroupAssociation)
+        .where(PeerGroupAssociation.id.in_(list(association_ids)))
+        .values(audit_asked=PeerGroupAssociation.audit_asked + 1, **SILENT),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def note_served(session: Session, association_id: int, asked: int) -> None:
+    """Note that an audit which began at this request was carried out. The caller commits."""
+    session.execute(
+        update(PeerGroupAssociation)
+        .where(PeerGroupAssociation.id == association_id)
+        .values(audit_served=asked, **SILENT),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def note_complete_heard(session: Session, association_id: int, version: str) -> None:
+    """Note which ``complete`` of the peer was followed: some sites say it for ever. The caller commits."""
+    session.execute(
+        update(PeerGroupAssociation)
+        .where(PeerGroupAssociation.id == association_id)
+        .values(complete_heard=version, **SILENT),
+        execution_options={"synchronize_session": False},
+    )

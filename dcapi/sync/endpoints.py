@@ -1,8 +1,9 @@
-"""The sync statuses of a subcloud's endpoints: who looks after them, and when nobody does."""
+"""The sync statuses of a subcloud's endpoints: no deployer looks at them, so they follow from its state."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,15 +11,14 @@ from sqlalchemy.orm import Session
 from dcapi.deploy.port import Target
 from dcapi.models import Subcloud, SubcloudEndpoint
 from dcapi.models.states import ENDPOINT_TYPES, EndpointSync
-from dcapi.parts import Parts
 
 # Its status is told by the certificate audit of the subcloud, whoever manages it.
 SELF_REPORTED = "dc-cert"
 
 
-def take_endpoint_statuses(session: Session, parts: Parts, row: Subcloud) -> None:
-    """Enter what the deployer says of the endpoints of a managed subcloud that is online."""
-    _write_endpoints(session, row.id, parts.deployer.endpoint_statuses(target_of(row)))
+def take_endpoint_statuses(session: Session, subcloud_id: int) -> None:
+    """A managed subcloud that is online counts as in sync."""
+    _write_endpoints(session, subcloud_id, dict.fromkeys(ENDPOINT_TYPES, EndpointSync.IN_SYNC.value))
 
 
 def forget_endpoint_statuses(session: Session, subcloud_id: int) -> None:
@@ -34,11 +34,12 @@ def _write_endpoints(session: Session, subcloud_id: int, statuses: Mapping[str, 
         row.sync_status = statuses.get(row.endpoint_type, row.sync_status)
 
 
-def target_of(row: Subcloud) -> Target:
-    """A subcloud as its deployer knows it, without the values of a deployment."""
+def deploy_target(row: Subcloud, values: Mapping[str, Any] | None = None) -> Target:
+    """A subcloud as its deployer knows it; ``values`` are other fields of the target."""
     return Target(
         subcloud_id=row.id,
         name=row.name,
         region_name=row.region_name,
         software_version=row.software_version,
+        **(values or {}),
     )

@@ -1,45 +1,39 @@
-"""Finds what the rows say is undone, and hands it to the executor: what no hint did, this does."""
+"""Finds what the rows say is outstanding, and hands it to the executor: what no hint did, this does."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, case, or_, select
 from sqlalchemy.orm import Session
 
-from dcapi.models import Operation, PeerGroupAssociation, SystemPeer
+from dcapi.jobs.wakeup import Wakeup
+from dcapi.models import PeerGroupAssociation, SystemPeer
 from dcapi.models.engine import read_only
-from dcapi.models.states import Administrative, AssociationType, PeerAvailability, SyncStatus
-from dcapi.parts import Parts
-from dcapi.sync import attributes
-from dcapi.sync.attendance import run_audit, undone
-from dcapi.sync.changes import ATTEND_JOB, hint
-from dcapi.sync.telling import tell
+from dcapi.models.states import Administrative, AssociationType, FailureCause, PeerAvailability, SyncStatus
+from dcapi.runtime import Runtime
+from dcapi.sync.attend import outstanding, run_audit
+from dcapi.sync.changes import ATTEND_JOB
+from dcapi.sync.run.telling import tell
+from dcapi.tasks.runner import Due, forget_secrets
 
 logger = logging.getLogger(__name__)
-
-RECOVER_ATTRIBUTES_JOB = "recover-attributes"
-
-
-@dataclass(frozen=True)
-class Due:
-    """One job that should run: its name, its key and its one id."""
-
-    name: str
-    key: str
-    ids: dict[str, int]
-
 
 # Says, from the rows alone, which jobs are due.
 Source = Callable[[Session], Iterable[Due]]
 
 
-# What can only be true of an association with something undone; most have nothing, and are not even read.
+# The same as ``status.status_to_tell``.
+STATUS_TO_TELL = case(
+    (PeerGroupAssociation.sync_cause == FailureCause.UNTOLD, SyncStatus.OUT_OF_SYNC),
+    else_=PeerGroupAssociation.sync_status,
+)
+# What can only be true of an association with something outstanding; most have nothing and are not read.
 NOT_QUIET = or_(
-    PeerGroupAssociation.audit_to_ask,
+    PeerGroupAssociation.unfollowed,
+    PeerGroupAssociation.ask_mark != PeerGroupAssociation.ask_heard,
     PeerGroupAssociation.audit_asked != PeerGroupAssociation.audit_served,
     and_(
         PeerGroupAssociation.association_type == AssociationType.PRIMARY,
@@ -47,7 +41,7 @@ NOT_QUIET = or_(
             PeerGroupAssociation.deleting,
             PeerGroupAssociation.sync_status == SyncStatus.SYNCING,
             PeerGroupAssociation.told_status.is_(None),
-            PeerGroupAssociation.told_status != PeerGroupAssociation.sync_status,
+            PeerGroupAssociation.told_status != STATUS_TO_TELL,
         ),
     ),
 )
@@ -55,14 +49,14 @@ NOT_QUIET = or_(
 PATIENT_TASKS = frozenset({tell, run_audit})
 
 
-def associations_undone(session: Session) -> Iterable[Due]:
+def associations_outstanding(session: Session) -> Iterable[Due]:
     """Associations with a deletion half done, a sync without a run, an audit that is due, or a status that
     the peer was not told.
 
     One at which somebody works is among them; its lease sends the job away.
     """
     for association in session.scalars(select(PeerGroupAssociation).where(NOT_QUIET)):
-        task = undone(association)
+        task = outstanding(association)
         if task is not None and (task not in PATIENT_TASKS or _may_be_told(association.peer)):
             yield Due(ATTEND_JOB, f"association:{association.id}", {"association_id": association.id})
 
@@ -75,32 +69,13 @@ def _may_be_told(peer: SystemPeer) -> bool:
     )
 
 
-def attribute_changes_undone(session: Session) -> Iterable[Due]:
-    """Groups whose attribute change began; the one that goes on is protected by its lease."""
-    query = select(Operation.subject_id).where(Operation.kind == attributes.OPERATION)
-    for group_id in session.scalars(query):
-        yield Due(RECOVER_ATTRIBUTES_JOB, f"group:{group_id}", {"group_id": group_id})
-
-
-def recover_attributes(parts: Parts, group_id: int) -> None:
-    """Give up an attribute change whose process died; does nothing while its process lives."""
-    hold = attributes.hold_group(parts, group_id)
-    if hold is None:
-        return
-    with hold:
-        with parts.unit_of_work() as session:
-            moved = [association.id for association in attributes.recover_change(session, group_id)]
-            session.commit()
-        hint(parts, moved)
-
-
 class Reconciler:
     """Sweeps at its start, every so many seconds, and when it is woken."""
 
-    def __init__(self, parts: Parts, sources: Iterable[Source]) -> None:
-        self._parts = parts
+    def __init__(self, runtime: Runtime, sources: Iterable[Source]) -> None:
+        self._runtime = runtime
         self._sources = tuple(sources)
-        self._woken = threading.Event()
+        self._wakeup = Wakeup()
         self._stopping = False
         self._thread = threading.Thread(target=self._sweep_for_ever, name="reconciler", daemon=True)
 
@@ -109,31 +84,31 @@ class Reconciler:
 
     def wake(self) -> None:
         """Sweep now."""
-        self._woken.set()
+        self._wakeup.set()
 
     def stop(self) -> None:
         """End after the sweep that is going on."""
         self._stopping = True
-        self._woken.set()
-        self._thread.join(self._parts.settings.DRAIN_SECONDS)
+        self._wakeup.set()
+        self._thread.join(self._runtime.settings.DRAIN_SECONDS)
 
     def _sweep_for_ever(self) -> None:
         while not self._stopping:
             try:
                 self.sweep()
+                forget_secrets(self._runtime)
             # The thread boundary: a database that is away for a moment, or one row that cannot be read, must
             # not end what heals everything else.
             except Exception:
                 logger.exception("the sweep failed, the next one tries again")
-            self._woken.wait(self._parts.settings.RECONCILE_SECONDS)
-            self._woken.clear()
+            self._wakeup.wait(self._runtime.settings.RECONCILE_SECONDS)
 
     def sweep(self) -> int:
         """Submit every job that is due; returns how many were."""
-        with self._parts.unit_of_work() as session:
+        with self._runtime.unit_of_work() as session:
             due = [job for source in self._sources for job in source(read_only_once(session))]
         for job in due:
-            self._parts.jobs.submit(job.name, job.key, **job.ids)
+            self._runtime.jobs.submit(job.name, job.key, delay=0.0, **job.ids)
         return len(due)
 
 

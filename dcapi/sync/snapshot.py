@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
-from dcapi.models.states import Administrative, Migration
+from dcapi.models.states import Administrative
 from dcapi.peers.address import PeerAddress
-from dcapi.sync.ledger import read_ledger
-from dcapi.sync.member import Member, member_of
-from dcapi.sync.plan import Pushed
+from dcapi.peers.remote import GROUP_KEYS, GroupValues
+from dcapi.sync.values.ledger import read_ledger
+from dcapi.sync.values.member import Member, member_of
+from dcapi.sync.values.plan import Pushed
 
 
 @dataclass(frozen=True)
-class GroupValues:
-    """The attributes of a group that its copies share with it."""
-
-    name: str
-    state: str
-    max_subcloud_rehoming: int
-    leader_id: str
-    leader_name: str
-    # A site takes the group over: this one, or one that told so. It is no attribute that copies share.
-    migrating: bool = False
-
-    def as_request(self, priority: int) -> dict[str, object]:
-        """The attributes as a request to a peer spells them, with the priority that the copy has there."""
-        return {
-            "peer-group-name": self.name,
-            "group-priority": priority,
-            "group-state": self.state,
-            "max-subcloud-rehoming": self.max_subcloud_rehoming,
-            "system-leader-id": self.leader_id,
-            "system-leader-name": self.leader_name,
-        }
-
-
-@dataclass(frozen=True)
-class Target:
-    """An association as seen from outside: the peer, the group, and the ids of the copies there."""
+class Destination:
+    """An association as seen from outside: the peer, the group here, and the ids of the copies there."""
 
     association_id: int
     peer: PeerAddress
+    # The id that this site gave to the group.
+    group_id: int
     group: GroupValues
+    # Of the group there: 0 at the primary site.
     priority: int
     remote_group_id: int | None
     remote_association_id: int | None
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this site is the primary one of the two."""
+        return self.priority > 0
+
+    @property
+    def wanted(self) -> GroupValues:
+        """The group as a copy there should have it."""
+        return replace(self.group, priority=self.priority)
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """What one run works from; its counters tell at the end whether something newer came in."""
 
-    target: Target
+    target: Destination
     revision: int
     sync_asked: int
     runs_begun: int
@@ -73,28 +63,22 @@ def address_of(peer: SystemPeer) -> PeerAddress:
         password=peer.manager_password,
         gateway_address=peer.peer_controller_gateway_address,
         enabled=peer.administrative_state == Administrative.ENABLED,
+        login_accepted=peer.login_accepted,
     )
 
 
 def group_values(group: SubcloudPeerGroup) -> GroupValues:
-    return GroupValues(
-        name=group.peer_group_name,
-        state=group.group_state,
-        max_subcloud_rehoming=group.max_subcloud_rehoming,
-        leader_id=group.system_leader_id,
-        leader_name=group.system_leader_name,
-        migrating=group.migration_status == Migration.MIGRATING,
-    )
+    return GroupValues(**{name: getattr(group, column) for name, column in GROUP_KEYS.items()})
 
 
-def target_of(association: PeerGroupAssociation) -> Target:
-    """The outside view of a primary association."""
-    assert association.peer_group_priority is not None, "a primary association has a priority"
-    return Target(
+def destination_of(association: PeerGroupAssociation) -> Destination:
+    """The outside view of an association."""
+    return Destination(
         association_id=association.id,
         peer=address_of(association.peer),
+        group_id=association.peer_group_id,
         group=group_values(association.group),
-        priority=association.peer_group_priority,
+        priority=association.peer_group_priority or 0,
         remote_group_id=association.remote_group_id,
         remote_association_id=association.remote_association_id,
     )
@@ -102,7 +86,7 @@ def target_of(association: PeerGroupAssociation) -> Target:
 
 def snapshot_of(session: Session, association: PeerGroupAssociation) -> Snapshot:
     """All that a run of this association works from, read in the session's transaction."""
-    target = target_of(association)
+    target = destination_of(association)
     members = session.scalars(
         select(Subcloud).where(Subcloud.peer_group_id == association.peer_group_id).order_by(Subcloud.id)
     )

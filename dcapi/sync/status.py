@@ -182,6 +182,17 @@ def note_audit(association: PeerGroupAssociation, event: Event, message: str) ->
         _assign(association, standing, message)
 
 
+def show_finding(association: PeerGroupAssociation, event: Event, message: str) -> None:
+    """Move an association of either type as somebody found it; nothing is written when it stands there."""
+    if not association.is_primary:
+        note_audit(association, event, message)
+        return
+    asked_meanwhile = association.sync_status == SyncStatus.SYNCING
+    if asked_meanwhile and event is not Event.PEER_MIGRATING:
+        return  # the run that was asked for decides
+    move_if_new(association, event, message)
+
+
 def _assign(association: PeerGroupAssociation, standing: Standing, message: str) -> None:
     association.sync_status = standing.status
     association.sync_cause = standing.cause

@@ -16,7 +16,9 @@ from dcapi.lab.members import Member, member
 from dcapi.lab.site import LabSite
 from dcapi.models import Subcloud, SubcloudEndpoint
 from dcapi.models.engine import make_engine
+from dcapi.models.network_values import shown_network
 from dcapi.models.secret_values import data_install, rehome_data, take_out
+from dcapi.models.shown_span import show, write_columns
 from dcapi.models.states import ENDPOINT_TYPES, Availability, Deploy, EndpointSync, Management
 from dcapi.settings import Settings, settings_from
 
@@ -32,10 +34,12 @@ def fill(site: LabSite, count: int) -> Path:
     engine = make_engine(prepared.database_uri, settings, prepared.keyring)
     chance = random.Random(count)
     with Session(engine) as session:
-        for number in range(count):
-            row = _subcloud(member(number, f"edge-{number}", install=True), settings)
-            session.add(row)
-            session.flush()
+        members = [member(number, f"edge-{number}", install=True) for number in range(count)]
+        rows = [_subcloud(described, settings) for described in members]
+        session.add_all(rows)
+        session.flush()
+        for row, described in zip(rows, members, strict=True):
+            show(session, row, described.bootstrap_values)
             session.add_all(_endpoints(row.id, chance))
         session.commit()
     engine.dispose()
@@ -53,13 +57,8 @@ def _subcloud(described: Member, settings: Settings) -> Subcloud:
         availability_status=Availability.ONLINE,
         deploy_status=Deploy.COMPLETE,
         region_name=uuid.uuid4().hex,
-        management_subnet=values["management_subnet"],
-        management_start_ip=values["management_start_address"],
-        management_end_ip=values["management_end_address"],
-        management_gateway_ip=values["management_gateway_address"],
-        systemcontroller_gateway_ip=values["systemcontroller_gateway_address"],
-        oam_floating_ip=described.bootstrap_address,
     )
+    write_columns(row, shown_network(values))
     payload = _padded({**values, "bootstrap-address": described.bootstrap_address}, REHOME_SIZE)
     rehome_data.write(row, {"saved_payload": payload})
     install = {**(described.install_values or {}), "bmc_password": "TGlnaHRzaGlwIDc="}

@@ -17,8 +17,8 @@ import dcapi
 from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
 from dcapi.models import Base
-from dcapi.parts import Parts
 from dcapi.peers.errors import PeerUnavailable
+from dcapi.runtime import Runtime
 from tests.conftest import ADMIN_PASSWORD, make_site
 from tests.fakes.peer import FakePeer, FakePeers
 from tests.fakes.peer_site import FakeSite
@@ -65,7 +65,7 @@ class Site:
         self.in_a_chain = False
         self._statuses: Counter[int] = Counter()
         self.operator = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD)
-        self._parts: Parts = app.extensions[EXTENSION]
+        self._parts: Runtime = app.extensions[EXTENSION]
         self._peers = peers
         peers.caller = self._parts.site.uuid
         other_site = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD, "dcmanager/1.0")
@@ -123,7 +123,7 @@ def serving(prepared: Path, folder: Path, **settings: Any) -> Iterator[Site]:
     """A filled site on the database that the settings name."""
     peers = OpenPeers()
     with (
-        patch.object(dcapi, "Peers", lambda _settings: peers),
+        patch.object(dcapi, "Peers", lambda *_: peers),
         make_site(prepared, folder, PREFER_WAIT_MAX=0, **settings) as app,
     ):
         app.testing = False  # an unexpected error is answered, as in service

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
 from tests.integration.bad_input.world import FOREIGN_SITE
-from tests.subcloud_forms import ADDRESS, PASSWORD, admin_network, bootstrap_values, install_values
+from tests.subcloud_forms import (
+    ADDRESS,
+    PASSWORD,
+    admin_network,
+    bootstrap_values,
+    dual_stack,
+    install_values,
+)
 
 Values = dict[str, Any]
 
@@ -27,7 +34,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
     "system-peers": ("1", "2", "north", "south", "0b4fb1b2-6c9e-4a8e-9d5e-000000000001", "3"),
     "subcloud-peer-groups": ("1", "2", "3", "led", "copied", "loose", "4"),
     "peer-group-associations": ("1", "2", "3"),
-    "subclouds": ("1", "2", "3", "4", "quay-1", "quay-2", "quay-3", "quay-4", "quays-north", "5"),
+    "subclouds": ("1", "2", "3", "4", "quay-1", "quay-2", "quay-3", "quay-4", "quays-north", "6"),
     "subcloud-groups": ("1", "2", "Default", "coast", "3"),
 }
 
@@ -43,12 +50,13 @@ def documents() -> st.SearchStrategy[bytes]:
     changes = st.dictionaries(keys, wrong, max_size=2)
     numbers = st.integers(1, 30)
     fitting = st.builds(lambda n, changed: bootstrap_values(n, **changed), numbers, changes)
-    admin = st.builds(lambda n: bootstrap_values(n, **admin_network(n)), numbers)
+    networks = st.sampled_from([admin_network, dual_stack])
+    kinds = st.builds(lambda n, network: bootstrap_values(n, **network(n)), numbers, networks)
     installing = st.builds(lambda changed: install_values(**changed), changes)
     texts = st.one_of(
         st.binary(max_size=40), st.sampled_from([b"", b"a: b", b"- 1", b"null", b"? {}", b"a: *b"])
     )
-    return st.one_of(st.one_of(fitting, admin, installing).map(lambda values: _yaml(values).encode()), texts)
+    return st.one_of(st.one_of(fitting, kinds, installing).map(lambda values: _yaml(values).encode()), texts)
 
 
 def _new_subcloud(number: int) -> Values:
@@ -160,7 +168,11 @@ BODIES: dict[str, Callable[[int], Values]] = {
     "subclouds_update_subcloud": one_of(SUBCLOUD_CHANGES),
     "subclouds_redeploy_subcloud": one_of(REDEPLOYMENTS),
     "subclouds_prestage_subcloud": one_of(PRESTAGINGS),
-    "subcloud_groups_create_group": lambda number: {"name": f"g-{number}", "description": "of many"},
+    "subcloud_groups_create_group": lambda number: {
+        "name": f"g-{number}",
+        "description": "of many",
+        "update_apply_type": "parallel",
+    },
 }
 
 

@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
 
+from dcapi.lab.members import member
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import LabSite
 from tests.e2e.canaries import expect_nothing_told
-from tests.postgres import SKIPPED, server_url, temporary_database
+from tests.postgres import SKIPPED, server_url, temporary_database, together
 
 # Two workers, so that what one process alone knows does not help; a sweep soon, so that tests need not wait.
 PAIR_SETTINGS = {"WORKERS": "2", "THREADS": "8", "RECONCILE_SECONDS": "2"}
 
-# Steps of a migration that are tried again soon, and a sweep at once.
-MIGRATION_SETTINGS = {**PAIR_SETTINGS, "RECONCILE_SECONDS": "0.5", "REHOME_RETRY_SECONDS": "0.2"}
+# Subclouds that no site can take over, each for one test.
+FAILING = (member(1000), member(1001))
 
+# Steps of a migration that take a moment and are tried again soon, and a sweep at once.
+MIGRATION_SETTINGS = {
+    "RECONCILE_SECONDS": "0.5",
+    "REHOME_RETRY_SECONDS": "0.2",
+    "PEER_PATIENCE_SECONDS": "0.5",
+    "DEPLOY_PHASE_SECONDS": "0.5",
+    "DEPLOY_FAILURES": ",".join(f"{each.bootstrap_address}:rehome" for each in FAILING),
+}
+
+DATABASES = ("sqlite", "postgresql")
 MakePair = Callable[[Mapping[str, str]], Pair]
 MakeSite = Callable[..., LabSite]
 
@@ -36,24 +47,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     expect_nothing_told(made.a, made.b)
 
 
-def _variant(database: str, workers: str) -> ParameterSet:
-    """A pair of its own, kept by one process of the tests, which plays all scenarios on it."""
-    name = f"{database}-{workers}"
-    return pytest.param((database, workers), id=name, marks=pytest.mark.xdist_group(name))
+def _databases(what: str) -> list[ParameterSet]:
+    """The databases of a pair that one process of the tests keeps, and plays all that is played on it."""
+    return [pytest.param(database, marks=together(what, database)) for database in DATABASES]
 
 
-# Ended with the last test that may use it: idle sites cost the other tests time, and a server connections.
-@pytest.fixture(
-    scope="package",
-    params=[_variant(database, workers) for database in ("sqlite", "postgresql") for workers in "14"],
-)
-def any_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """A pair on each kind of database, its sites with one worker and with four."""
-    database, workers = request.param
+@contextmanager
+def _started_pair(folder: Path, database: str, settings: Mapping[str, str]) -> Iterator[Pair]:
+    """A pair on this kind of database, which has told no secret when it has ended."""
     if database == "postgresql" and server_url() is None:
         pytest.skip(SKIPPED)
-    settings = {**PAIR_SETTINGS, "WORKERS": workers}
-    made = Pair(tmp_path_factory.mktemp("any-pair"), settings=settings)
+    made = Pair(folder, settings={**PAIR_SETTINGS, **settings})
     with ExitStack() as databases:
         if database == "postgresql":
             for site in (made.a, made.b):
@@ -61,6 +65,26 @@ def any_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         with made:
             yield made
     expect_nothing_told(made.a, made.b)
+
+
+# They end with the last test that may use them: idle sites cost the others time, and a server connections.
+@pytest.fixture(scope="package", params=_databases("scenarios"))
+def any_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A pair on each kind of database, its sites with two workers each; the lab has one a site."""
+    with _started_pair(tmp_path_factory.mktemp("any-pair"), request.param, {}) as made:
+        yield made
+
+
+@pytest.fixture(scope="package", params=_databases("takeovers"))
+def migrating_pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """A pair on each kind of database for takeovers, which last long enough to be met in their middle.
+
+    A test leaves both sites up, and names the group and the members that it makes like no other one.
+    """
+    with _started_pair(tmp_path_factory.mktemp("migrating"), request.param, MIGRATION_SETTINGS) as made:
+        yield made
 
 
 @pytest.fixture
@@ -72,24 +96,6 @@ def make_pair(tmp_path: Path) -> Iterator[MakePair]:
             made = Pair(tmp_path, settings={**PAIR_SETTINGS, **settings})
             pairs.callback(expect_nothing_told, made.a, made.b)
             return pairs.enter_context(made)
-
-        yield make
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make_any_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakePair]:
-    """Makes a started pair on each kind of database, for one test."""
-    if request.param == "postgresql" and server_url() is None:
-        pytest.skip(SKIPPED)
-    with ExitStack() as stack:
-
-        def make(settings: Mapping[str, str]) -> Pair:
-            made = Pair(tmp_path, settings={**MIGRATION_SETTINGS, **settings})
-            if request.param == "postgresql":
-                for site in (made.a, made.b):
-                    site.settings["SQLALCHEMY_DATABASE_URI"] = stack.enter_context(temporary_database())
-            stack.callback(expect_nothing_told, made.a, made.b)
-            return stack.enter_context(made)
 
         yield make
 

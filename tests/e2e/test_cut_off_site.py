@@ -7,10 +7,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dcapi.lab.polling import wait_until
 from dcapi.lab.scenarios.takeover import FOLLOWING, LED, expect_members, states, take_over, wait_members
 from dcapi.lab.shared_group import mixed_members, shared_group
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
 from tests.e2e.conftest import MakePair
 
 PATIENCE = 90.0

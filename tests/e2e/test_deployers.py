@@ -15,8 +15,8 @@ import pytest
 from dcapi.deploy.port import Phase
 from dcapi.lab.members import BMC_PASSWORD, SYSADMIN_PASSWORD, member
 from dcapi.lab.operator import Operator, base64_text
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import PROJECT_ROOT, LabSite
-from dcapi.lab.waiting import wait_until
 from tests.e2e.conftest import MakeSite
 from tests.integration.deploy.playbooks import (
     append,
@@ -162,7 +162,7 @@ def tokens(site: LabSite) -> list[str]:
     ("settings", "words"),
     [
         ({"PLAYBOOKS": ""}, "DCAPI_PLAYBOOKS"),
-        ({"PLAYBOOKS": "/nowhere"}, "DCAPI_PLAYBOOKS='/nowhere' is no folder"),
+        ({"PLAYBOOKS": "/nowhere"}, "DCAPI_PLAYBOOKS='/nowhere' is not a folder"),
         ({"OPERATION_SECRET_TTL": "60"}, "DCAPI_PLAYBOOK_SECONDS=3600 is above"),
     ],
     ids=["none", "missing", "too-long"],

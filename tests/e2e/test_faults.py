@@ -10,8 +10,8 @@ from dcapi.lab.faults import Answer, Close, Fault
 from dcapi.lab.members import Member
 from dcapi.lab.operator import Json
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate
-from dcapi.lab.waiting import wait_until
 
 # As many requests as the sync of two members takes, a login among them when it is the first of its worker.
 REQUESTS = 14

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
-from dcapi.lab.members import SYSADMIN_PASSWORD, member
+from dcapi.lab.members import DUPLEX_DUAL, SYSADMIN_PASSWORD, Member, is_of_network
 from dcapi.lab.operator import Operator, RefusedError
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.scenarios.takeover import (
     FOLLOWING,
     LED,
@@ -18,9 +20,8 @@ from dcapi.lab.scenarios.takeover import (
     take_over,
     wait_members,
 )
-from dcapi.lab.shared_group import GROUPS, SharedGroup, shared_group
-from dcapi.lab.waiting import wait_until
-from tests.e2e.conftest import MakePair
+from dcapi.lab.shared_group import GATEWAY_KEY, GROUPS, SharedGroup, mixed_members, shared_group
+from tests.e2e.conftest import FAILING
 
 PATIENCE = 120.0
 
@@ -45,26 +46,57 @@ def wait_migrated(operator: Operator, name: str) -> dict[str, Any]:
     )
 
 
-def test_a_group_is_taken_from_a_site_that_is_alive_and_taken_home_again(make_any_pair: MakePair) -> None:
-    pair = make_any_pair({})
-    shared = new_group(pair, "cranes", 3)
+def test_a_group_is_taken_from_a_site_that_is_alive_and_taken_home_again(migrating_pair: Pair) -> None:
+    """Its members have networks of every kind; two of both IP versions change places before and after."""
+    pair = migrating_pair
+    _, first, _, second = members = mixed_members(pair, "crane", 4)
+    shared = shared_group(pair, "cranes", members)
+    first, second = exchange_networks(shared, first, second)
     take_over(pair.at_b, pair.b, shared.name, lambda _: None)
     expect_members(pair.at_b, shared.name, LED)
     wait_members(pair.at_a, shared.name, FOLLOWING)
     shared.expect_status("in-sync")
+    shared.expect_same_networks()
     expect_leader(shared, pair.b)
     expect_managed_once(pair, shared.name)
     take_over(pair.at_a, pair.a, shared.name, lambda _: None)
     expect_members(pair.at_a, shared.name, LED)
     wait_members(pair.at_b, shared.name, FOLLOWING)
     shared.expect_status("in-sync")
+    shared.expect_same_networks()
     expect_leader(shared, pair.a)
     shared.sync()
+    exchange_networks(shared, first, second)
 
 
-def test_of_two_sites_that_are_asked_at_once_one_migrates(make_any_pair: MakePair) -> None:
+def exchange_networks(shared: SharedGroup, first: Member, second: Member) -> tuple[Member, Member]:
+    """Let two members of both IP versions change places, and sync; returns them as they are then."""
+    spare = shared.pair.new_member("spare", DUPLEX_DUAL)
+    steps = ((first, spare), (second, first), (first, second))
+    for member, donor in steps:
+        shared.pair.at_a.update_subcloud(member.name, {"bootstrap_values": with_network_of(member, donor)})
+    shared.expect_status("out-of-sync")
+    shared.sync()
+    return moved(first, second), moved(second, first)
+
+
+def moved(member: Member, donor: Member) -> Member:
+    return replace(member, bootstrap_values=with_network_of(member, donor))
+
+
+def with_network_of(member: Member, donor: Member) -> dict[str, Any]:
+    """The bootstrap values of a member with the management network, and so the gateway, of another one."""
+
+    def goes(key: str) -> bool:
+        return key == GATEWAY_KEY or (key.startswith("management_") and is_of_network(key))
+
+    own = {key: value for key, value in member.bootstrap_values.items() if not goes(key)}
+    return own | {key: value for key, value in donor.bootstrap_values.items() if goes(key)}
+
+
+def test_of_two_sites_that_are_asked_at_once_one_migrates(migrating_pair: Pair) -> None:
     """The group is B's, and has failed members at both sites, so that both have something to migrate."""
-    pair = make_any_pair({"DEPLOY_PHASE_SECONDS": "0.5"})
+    pair = migrating_pair
     shared = new_group(pair, "ferries", 4)
     take_over(pair.at_b, pair.b, shared.name, lambda _: None)
     wait_members(pair.at_a, shared.name, FOLLOWING)
@@ -78,10 +110,9 @@ def test_of_two_sites_that_are_asked_at_once_one_migrates(make_any_pair: MakePai
     expect_managed_once(pair, shared.name)
 
 
-def test_of_two_sites_that_both_have_members_to_migrate_one_goes_on(make_any_pair: MakePair) -> None:
-    failing = {"DEPLOY_FAILURES": f"{member(0).bootstrap_address}:rehome", "DEPLOY_PHASE_SECONDS": "0.5"}
-    pair = make_any_pair(failing)
-    shared = new_group(pair, "tugs", 3)
+def test_of_two_sites_that_both_have_members_to_migrate_one_goes_on(migrating_pair: Pair) -> None:
+    pair = migrating_pair
+    shared = shared_group(pair, "tugs", [FAILING[0], *(pair.new_member("tugs") for _ in range(2))])
     take_over(pair.at_b, pair.b, shared.name, lambda _: None)
     wait_until(
         "A to know what failed at B",
@@ -115,17 +146,15 @@ def at_once(pair: Pair, name: str) -> dict[str, str]:
         return {site: answer.result() for site, answer in asked.items()}
 
 
-def test_one_of_ten_members_fails_and_is_migrated_when_its_address_is_corrected(
-    make_any_pair: MakePair,
-) -> None:
-    bad = member(4)
-    pair = make_any_pair({"DEPLOY_FAILURES": f"{bad.bootstrap_address}:rehome"})
-    shared = new_group(pair, "buoys", 10)
+def test_failed_member_is_migrated_once_its_address_is_corrected(migrating_pair: Pair) -> None:
+    pair = migrating_pair
+    shared = shared_group(pair, "buoys", [FAILING[1], *(pair.new_member("buoys") for _ in range(9))])
     pair.a.kill()
     take_over(pair.at_b, pair.b, shared.name, lambda _: None)
     found = states(pair.at_b, shared.name)
     assert sorted(found.values()) == [*[LED] * 9, ("unmanaged", "rehome-failed")], found
     [failed] = [name for name, state in found.items() if state != LED]
+    assert failed == FAILING[1].name
     assert "rehome" in pair.at_b.one("subclouds", failed)["error-description"]
     assert pair.at_b.group_status(shared.name)["rehome_failed"] == 1
     wait_until(
@@ -145,8 +174,8 @@ def test_one_of_ten_members_fails_and_is_migrated_when_its_address_is_corrected(
     expect_managed_once(pair, shared.name)
 
 
-def test_a_site_that_is_killed_while_it_migrates_finishes_after_a_restart(make_any_pair: MakePair) -> None:
-    pair = make_any_pair({"DEPLOY_PHASE_SECONDS": "1"})
+def test_a_site_that_is_killed_while_it_migrates_finishes_after_a_restart(migrating_pair: Pair) -> None:
+    pair = migrating_pair
     shared = new_group(pair, "locks", 6)
     pair.at_a.update(GROUPS, shared.id, {"max-subcloud-rehoming": 2})
     pair.at_b.migrate(shared.name, SYSADMIN_PASSWORD)

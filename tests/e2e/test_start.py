@@ -17,8 +17,8 @@ from keystoneauth1.identity import v3
 from dcapi.lab.directions import client_environment, directions
 from dcapi.lab.operator import Operator
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import PROJECT_ROOT, LabSite
-from dcapi.lab.waiting import wait_until
 from tests.e2e.conftest import MakeSite
 from tests.faults import processes
 

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from dcapi.lab.pair import HEARTBEAT_SECONDS, Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.shared_group import shared_group
-from dcapi.lab.waiting import wait_until
+from dcapi.tasks.holders import holder_of
 from tests.e2e.conftest import MakePair
 
 # What a machine that has other things to do may take longer.
@@ -23,7 +24,8 @@ def watcher(pair: Pair) -> int | None:
     with sqlite3.connect(folder / "dcapi.sqlite3", timeout=30) as database:
         query = "SELECT owner FROM lease WHERE name LIKE 'peer:%' AND expires_at > ?"
         found = database.execute(query, (time.time(),)).fetchone()
-    return None if found is None else int(found[0].split("/")[1])
+    holder = None if found is None else holder_of(found[0])
+    return None if holder is None else holder.process
 
 
 def heartbeats(pair: Pair) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 
 from dcapi.lab.operator import Operator, base64_text
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
 from tests.certificates import self_signed
 from tests.e2e.conftest import MakeSite
 from tests.e2e.test_start import GUNICORN, _run
@@ -84,6 +85,45 @@ def test_a_site_serves_https_and_nothing_else(secure: LabSite, certificate: Path
     assert secure.stop() == 0
 
 
+def test_where_sites_show_certificates_nobody_passes_for_one_without(
+    make_site: MakeSite, certificate: Path, tmp_path: Path
+) -> None:
+    file = str(certificate)
+    shows = {"PEER_CLIENT_CERTIFICATE_FILE": file, "TLS_CLIENT_CA_FILE": file}
+    sites = [
+        make_site({"TLS_CERTIFICATE_FILE": file, "PUBLIC_URL": "", "PEER_CA_FILE": file, **shows})
+        for _ in range(2)
+    ]
+    for site in sites:
+        site.launch()
+    for site in sites:
+        wait_until("the site to answer", partial(answers, site, certificate), within=60)
+    (tmp_path / "stranger").mkdir()
+    for claim in ({"User-Agent": "dcmanager/1.0"}, {"User-Header": "distcloud"}):
+        assert claimed(sites[0], certificate, claim) == (403, 403, 403)
+        assert claimed(sites[0], certificate, claim, shown=file) == (200, 401, 400)
+        with pytest.raises(requests.ConnectionError):
+            claimed(sites[0], certificate, claim, shown=str(self_signed(tmp_path / "stranger")))
+    assert claimed(sites[0], certificate, {}) == (200, 401, 400)
+    with operator_of(sites[0], certificate) as here, operator_of(sites[1], certificate) as there:
+        assert synced_pair(here, there, *sites)["sync-status"] == "in-sync"
+
+
+def claimed(
+    site: LabSite, certificate: Path, claim: dict[str, str], shown: str | None = None
+) -> tuple[int, ...]:
+    """The codes of a page for everybody, a call without a token and a login that says nothing."""
+    with requests.Session() as client:
+        client.trust_env = False
+        client.verify, client.cert = str(certificate), shown
+        client.headers.update(claim)
+        return (
+            client.get(f"{https(site)}/healthz", timeout=30).status_code,
+            client.patch(f"{https(site)}/v1.0/subclouds/1", timeout=30).status_code,
+            client.post(f"{https(site)}/v3/auth/tokens", json={}, timeout=30).status_code,
+        )
+
+
 def test_sites_that_serve_https_sync_with_each_other(
     secure: LabSite, make_site: MakeSite, certificate: Path
 ) -> None:
@@ -92,13 +132,18 @@ def test_sites_that_serve_https_sync_with_each_other(
     other.launch()
     wait_until("the other site to answer", lambda: answers(other, certificate), within=60)
     with operator_of(secure, certificate) as here, operator_of(other, certificate) as there:
-        for operator, site in ((here, other), (there, secure)):
-            operator.create("system-peers", peer_fields(site))
-        group = here.create("subcloud-peer-groups", {"peer-group-name": "coast"})
-        pair = {"peer_group_id": group["id"], "system_peer_id": 1, "peer_group_priority": 1}
-        association = here.create("peer-group-associations", pair, wait=60)
+        association = synced_pair(here, there, secure, other)
         assert association["sync-status"] == "in-sync", association
         assert there.one("subcloud-peer-groups", "coast")["group_priority"] == 1
+
+
+def synced_pair(here: Operator, there: Operator, first: LabSite, second: LabSite) -> dict[str, object]:
+    """Let two sites know each other; returns the association of a group of the first one."""
+    for operator, site in ((here, second), (there, first)):
+        operator.create("system-peers", peer_fields(site))
+    group = here.create("subcloud-peer-groups", {"peer-group-name": "coast"})
+    pair = {"peer_group_id": group["id"], "system_peer_id": 1, "peer_group_priority": 1}
+    return here.create("peer-group-associations", pair, wait=60)
 
 
 def peer_fields(site: LabSite) -> dict[str, object]:
@@ -123,13 +168,17 @@ def test_a_certificate_that_cannot_be_used_ends_the_start_with_one_line(
     assert_told(ended, "DCAPI_TLS_CERTIFICATE_FILE")
 
 
-def test_a_key_without_a_certificate_ends_the_start(make_site: MakeSite, certificate: Path) -> None:
-    assert_told(_run(GUNICORN, make_site({"TLS_KEY_FILE": str(certificate)})), "DCAPI_TLS_KEY_FILE")
+@pytest.mark.parametrize("name", ["PEER_CLIENT_CERTIFICATE_FILE", "TLS_CLIENT_CA_FILE"])
+def test_certificates_between_sites_that_cannot_be_used_end_the_start(
+    make_site: MakeSite, certificate: Path, name: str
+) -> None:
+    settings = {"TLS_CERTIFICATE_FILE": str(certificate), name: str(certificate.parent / "missing.pem")}
+    assert_told(_run(GUNICORN, make_site(settings)), f"DCAPI_{name}")
 
 
 def assert_told(ended: subprocess.CompletedProcess[str], name: str) -> None:
     assert ended.returncode != 0
-    lines = [line for line in ended.stderr.splitlines() if "[INFO]" not in line]
+    lines = [line for line in ended.stderr.splitlines() if " INFO " not in line]
     assert len(lines) == 1, ended.stderr
     assert name in lines[0]
 

@@ -8,12 +8,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dcapi.models.states import PeerKind
 from dcapi.peers.address import PeerAddress
-from dcapi.peers.errors import ASSOCIATION, SYSTEM_PEER
+from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, SUBCLOUD, SYSTEM_PEER, unless_missing
 from dcapi.peers.payload import SubcloudPayload
-from dcapi.peers.port import Answer, PeerPort, Peers, Reference, nothing
+from dcapi.peers.port import PeerPort, Peers, Reference, nothing
+from dcapi.peers.remote import (
+    Answer,
+    GroupValues,
+    RemoteAssociation,
+    RemoteGroup,
+    RemoteSubcloud,
+    audit_request,
+    creation_request,
+    group_request,
+    remote_association,
+    remote_group,
+    remote_subcloud,
+)
 from tests.fakes.peer_site import FakeSite
-from tests.fakes.tables import copied, one, without
+from tests.fakes.tables import copied, one
 
 T = TypeVar("T")
 
@@ -108,88 +122,117 @@ class FakePeer(PeerPort):
     def requests(self) -> int:
         return len(self.calls)
 
+    def kind(self) -> PeerKind:
+        return self._call("kind", (), lambda: self.site.kind)
+
     def system_uuid(self) -> str:
         return self._call("system_uuid", (), lambda: self.site.uuid)
 
-    def system_peer(self, uuid: str) -> Answer:
-        return self._call(
-            "system_peer", (uuid,), lambda: one(self.site.system_peers, "peer-uuid", uuid, SYSTEM_PEER)
+    def system_peer_id(self, uuid: str) -> int | None:
+        def find() -> int:
+            return int(one(self.site.system_peers, "peer-uuid", uuid, SYSTEM_PEER)["id"])
+
+        return unless_missing(SYSTEM_PEER, lambda: self._call("system_peer_id", (uuid,), find))
+
+    def groups(self) -> list[RemoteGroup]:
+        return list(map(remote_group, self._call("groups", (), lambda: list(self.site.groups.values()))))
+
+    def create_group(self, group: GroupValues) -> RemoteGroup:
+        values = creation_request(group)
+        return remote_group(self._call("create_group", (values,), lambda: self.site.create_group(values)))
+
+    def update_group(self, ref: Reference, **changes: object) -> RemoteGroup:
+        values = group_request(changes)
+        return remote_group(
+            self._call("update_group", (ref, values), lambda: self.site.update_group(ref, values))
         )
 
-    def groups(self) -> list[Answer]:
-        return self._call("groups", (), lambda: without(self.site.groups))
-
-    def group(self, ref: Reference) -> Answer:
-        return self._call("group", (ref,), lambda: self.site.find_group(ref))
-
-    def create_group(self, values: Answer) -> Answer:
-        return self._call("create_group", (values,), lambda: self.site.create_group(values))
-
-    def update_group(self, ref: Reference, values: Answer) -> Answer:
-        return self._call("update_group", (ref, values), lambda: self.site.update_group(ref, values))
-
     def delete_group(self, ref: Reference) -> None:
-        self._call("delete_group", (ref,), lambda: self.site.delete_group(ref))
+        unless_missing(
+            PEER_GROUP, lambda: self._call("delete_group", (ref,), lambda: self.site.delete_group(ref))
+        )
 
-    def group_subclouds(self, ref: Reference) -> list[Answer]:
+    def group_subclouds(self, ref: Reference) -> list[RemoteSubcloud]:
         def members() -> list[Answer]:
             return self.site.group_members(self.site.find_group(ref)["id"])
 
-        return self._call("group_subclouds", (ref,), members)
+        return list(map(remote_subcloud, self._call("group_subclouds", (ref,), members)))
 
-    def audit_group(self, ref: Reference, body: Answer) -> str | None:
+    def audit_group(self, ref: Reference, site_uuid: str, group_id: int, group: GroupValues) -> str | None:
+        body = audit_request(site_uuid, group_id, group)
         return self._call("audit_group", (ref, body), lambda: self.site.audit_group(ref, body))
 
-    def associations(self) -> list[Answer]:
-        return self._call("associations", (), lambda: without(self.site.associations, "sync-message"))
+    def associations(self) -> list[RemoteAssociation]:
+        rows = self._call("associations", (), lambda: list(self.site.associations.values()))
+        return list(map(remote_association, rows))
 
-    def association(self, association_id: int) -> Answer:
-        return self._call(
-            "association",
-            (association_id,),
-            lambda: one(self.site.associations, "id", association_id, ASSOCIATION),
+    def association(self, association_id: int) -> RemoteAssociation | None:
+        def find() -> Answer:
+            return one(self.site.associations, "id", association_id, ASSOCIATION)
+
+        return unless_missing(
+            ASSOCIATION, lambda: remote_association(self._call("association", (association_id,), find))
         )
 
-    def create_association(self, group_id: int, system_peer_id: int) -> Answer:
-        return self._call(
-            "create_association",
-            (group_id, system_peer_id),
-            lambda: self.site.create_association(group_id, system_peer_id),
+    def create_association(self, group_id: int, system_peer_id: int) -> RemoteAssociation:
+        return remote_association(
+            self._call(
+                "create_association",
+                (group_id, system_peer_id),
+                lambda: self.site.create_association(group_id, system_peer_id),
+            )
         )
 
-    def tell_association(self, association_id: int, sync_status: str) -> Answer:
-        return self._call(
-            "tell_association",
-            (association_id, sync_status),
-            lambda: self.site.tell_association(association_id, sync_status),
+    def tell_association(self, association_id: int, sync_status: str) -> RemoteAssociation:
+        return remote_association(
+            self._call(
+                "tell_association",
+                (association_id, sync_status),
+                lambda: self.site.tell_association(association_id, sync_status),
+            )
         )
 
     def delete_association(self, association_id: int) -> None:
-        self._call(
-            "delete_association", (association_id,), lambda: self.site.delete_association(association_id)
+        def delete() -> None:
+            self.site.delete_association(association_id)
+
+        unless_missing(ASSOCIATION, lambda: self._call("delete_association", (association_id,), delete))
+
+    def subclouds(self) -> list[RemoteSubcloud]:
+        rows = self._call("subclouds", (), lambda: list(map(self.site.shown, self.site.subclouds.values())))
+        return list(map(remote_subcloud, rows))
+
+    def subcloud(self, region_name: str) -> RemoteSubcloud | None:
+        def find() -> Answer:
+            return self.site.subcloud_in(region_name)
+
+        return unless_missing(SUBCLOUD, lambda: remote_subcloud(self._call("subcloud", (region_name,), find)))
+
+    def add_secondary(self, payload: SubcloudPayload) -> RemoteSubcloud:
+        return remote_subcloud(
+            self._call("add_secondary", (payload,), lambda: self.site.shown(self.site.add_secondary(payload)))
         )
 
-    def subclouds(self) -> list[Answer]:
-        return self._call("subclouds", (), lambda: without(self.site.subclouds))
-
-    def subcloud(self, region_name: str) -> Answer:
-        return self._call("subcloud", (region_name,), lambda: self.site.subcloud_in(region_name))
-
-    def add_secondary(self, payload: SubcloudPayload) -> Answer:
-        return self._call("add_secondary", (payload,), lambda: self.site.add_secondary(payload))
-
-    def update_subcloud(self, region_name: str, payload: SubcloudPayload) -> Answer:
-        return self._call(
-            "update_subcloud",
-            (region_name, payload),
-            lambda: self.site.update_subcloud(region_name, payload),
+    def update_subcloud(self, region_name: str, payload: SubcloudPayload) -> RemoteSubcloud:
+        return remote_subcloud(
+            self._call(
+                "update_subcloud",
+                (region_name, payload),
+                lambda: self.site.shown(self.site.update_subcloud(region_name, payload)),
+            )
         )
 
-    def cede_subcloud(self, region_name: str) -> Answer:
-        return self._call("cede_subcloud", (region_name,), lambda: self.site.cede_subcloud(region_name))
+    def cede_subcloud(self, region_name: str, *, managed: bool = True) -> RemoteSubcloud:
+        def cede() -> Answer:
+            return self.site.shown(self.site.cede_subcloud(region_name, managed=managed))
+
+        arguments = (region_name,) if managed else (region_name, "unmanaged already")
+        return remote_subcloud(self._call("cede_subcloud", arguments, cede))
 
     def delete_subcloud(self, name: str) -> None:
-        self._call("delete_subcloud", (name,), lambda: self.site.delete_subcloud(name))
+        unless_missing(
+            SUBCLOUD, lambda: self._call("delete_subcloud", (name,), lambda: self.site.delete_subcloud(name))
+        )
 
     # -- Within --
 

@@ -6,22 +6,15 @@ import json
 import uuid as uuids
 from typing import Any
 
+from dcapi.models.states import PeerKind
 from dcapi.peers.errors import ASSOCIATION, PEER_GROUP, SUBCLOUD, PeerRefused
 from dcapi.peers.payload import SubcloudPayload
-from dcapi.peers.port import Answer, Reference
+from dcapi.peers.port import Reference
+from dcapi.peers.remote import Answer
+from tests.fakes.fields import group_fields, masked
 from tests.fakes.tables import one, put, refused
 
 SYNC_STATUSES = {"syncing", "in-sync", "out-of-sync", "failed", "unknown"}
-# Fields of a group in an answer, by their spelling in a request.
-GROUP_FIELDS = {
-    "peer-group-name": "peer_group_name",
-    "group-priority": "group_priority",
-    "group-state": "group_state",
-    "max-subcloud-rehoming": "max_subcloud_rehoming",
-    "system-leader-id": "system_leader_id",
-    "system-leader-name": "system_leader_name",
-    "migration_status": "migration_status",
-}
 SECRETS_OF_PAYLOAD = {"sysadmin_password", "ansible_ssh_pass", "ansible_become_pass"}
 CREATED = "2026-01-01 00:00:00.000000"
 
@@ -30,13 +23,15 @@ class FakeSite:
     """System peers, groups, associations and subclouds by id, and what a caller may do to them.
 
     ``answers_like_original`` makes it answer a creation with ``not-deployed``, ignore a PATCH of a group with
-    only a migration status, and keep form fields among the saved values, as older sites do.
+    only a migration status, and keep form fields among the saved values, as older sites do. ``kind`` alone
+    makes it a later original: it takes any migration status as its own, and gives members to whoever asks.
     """
 
     def __init__(self, uuid: str = "", name: str = "site-b", *, answers_like_original: bool = False) -> None:
         self.uuid = uuid or str(uuids.uuid4())
         self.name = name
         self.answers_like_original = answers_like_original
+        self.kind = PeerKind.ORIGINAL if answers_like_original else PeerKind.OURS
         self.system_peers: dict[int, Answer] = {}
         self.groups: dict[int, Answer] = {}
         self.associations: dict[int, Answer] = {}
@@ -130,6 +125,12 @@ class FakeSite:
     def group_members(self, group_id: int) -> list[Answer]:
         return [row for row in self.subclouds.values() if row["peer_group_id"] == group_id]
 
+    def shown(self, row: Answer) -> Answer:
+        """A subcloud as lists and changes answer it: with masks in the place of its secrets."""
+        if self.answers_like_original:
+            return row
+        return row | {key: masked(row[key]) for key in ("rehome_data", "data_install")}
+
     def delete_subcloud_row(self, region_name: str) -> None:
         """The operator there took a subcloud away, whatever it was."""
         del self.subclouds[self.subcloud_in(region_name)["id"]]
@@ -168,7 +169,13 @@ class FakeSite:
         self._check_group_name(fields, own_id=row["id"])
         if not (self.answers_like_original and set(fields) == {"migration_status"}):
             row.update(fields)
+            if self.kind is PeerKind.ORIGINAL:
+                self.touch(row)
         return row
+
+    def touch(self, row: Answer) -> None:
+        """Give a row a new date."""
+        row["updated-at"] = f"2026-01-01 00:00:00.{self.next_id():06}"
 
     def _give_way(self, row: Answer, fields: Answer) -> None:
         is_claim = fields.get("migration_status") == "migrating"
@@ -187,8 +194,12 @@ class FakeSite:
     def audit_group(self, ref: Reference, body: Answer) -> str | None:
         row = self.find_group(ref)
         self.audits.append((row["id"], body))
-        known = {peer["peer-uuid"] for peer in self._peers_of_group(row["id"])}
-        return None if body.get("peer_uuid") in known else "System peer is not associated with this group"
+        sender, kept = body.get("peer_uuid"), f"Subcloud peer group {row['peer_group_name']} is not audited"
+        if sender not in {peer["peer-uuid"] for peer in self.system_peers.values()}:
+            return f"{kept}: no system peer here has the UUID {sender}."
+        if sender not in {peer["peer-uuid"] for peer in self._peers_of_group(row["id"])}:
+            return f"{kept}: it is not associated with peer {sender}."
+        return None
 
     def _check_group_name(self, fields: Answer, own_id: int) -> None:
         taken = {row["peer_group_name"] for row in self.groups.values() if row["id"] != own_id}
@@ -255,7 +266,10 @@ class FakeSite:
     def update_subcloud(self, region_name: str, payload: SubcloudPayload) -> Answer:
         row = self.subcloud_in(region_name)
         if not payload.update_form():
-            raise refused(400, "nothing to update")
+            raise refused(400, "The body must be multipart/form-data, not without a content type")
+        self._check_not_rehoming(row)
+        if not (_is_copy(row) or self.answers_like_original):
+            raise refused(400, NO_COPY)
         if payload.peer_group is not None:
             self._move(row, payload, payload.peer_group)
         self._take_texts(row, payload)
@@ -263,17 +277,29 @@ class FakeSite:
             self._take_saved(row, payload)
         return row
 
-    def cede_subcloud(self, region_name: str) -> Answer:
+    def cede_subcloud(self, region_name: str, *, managed: bool = True) -> Answer:
         row = self.subcloud_in(region_name)
+        if self.kind is PeerKind.ORIGINAL:
+            return self._cede_as_original(row, managed=managed)
         group = self.groups.get(row["peer_group_id"] or 0)
-        copy = row["management-state"] != "managed" and row["deploy-status"] in REMOVABLE
-        if not copy and (group is None or group["migration_status"] != "migrating"):
-            raise refused(400, "Another site can only update or delete a secondary subcloud.")
+        self._check_not_rehoming(row)
+        let_go = row["management-state"] == "unmanaged" and row["deploy-status"] in LET_GO
+        if not let_go and (group is None or group["migration_status"] != "migrating"):
+            raise refused(400, NO_COPY)
         if row["management-state"] == "unmanaged" and self.answers_like_original:
             raise refused(422, f"Subcloud {row['name']} is unmanaged already")
         row["management-state"] = "unmanaged"
-        if row["deploy-status"] == "complete":
+        if not let_go:
             row["deploy-status"] = "rehome-pending"
+        return row
+
+    def _cede_as_original(self, row: Answer, *, managed: bool) -> Answer:
+        """It asks about nobody's migration."""
+        if managed and row["management-state"] == "unmanaged":
+            raise refused(422, f"Subcloud {row['name']} is unmanaged already")
+        if not managed and row["management-state"] == "managed":
+            raise refused(400, f"Subcloud {row['name']} is managed")
+        row |= {"management-state": "unmanaged", "deploy-status": "rehome-pending"}
         return row
 
     def delete_subcloud(self, name: str) -> None:
@@ -282,10 +308,14 @@ class FakeSite:
         if row["management-state"] == "managed":
             raise refused(400, 'Cannot delete a subcloud that is "managed" status')
         if row["availability-status"] == "online":
-            raise refused(422, "Cannot delete a subcloud that is online")
-        if row["peer_group_id"] is not None and row["deploy-status"] not in REMOVABLE:
-            raise refused(400, "Cannot delete a subcloud that is part of a peer group on this site")
+            raise refused(422, "Cannot delete a subcloud that is online, take it offline first")
+        if not _is_copy(row):
+            raise refused(400, NO_COPY)
         del self.subclouds[row["id"]]
+
+    def _check_not_rehoming(self, row: Answer) -> None:
+        if row["deploy-status"] in REHOMING:
+            raise refused(409, "The subcloud is being rehomed to this site: try again when it has finished")
 
     def _check_names_free(self, payload: SubcloudPayload) -> None:
         for row in self.subclouds.values():
@@ -341,35 +371,30 @@ class FakeSite:
             )
 
     def _check_may_leave(self, old: Answer, new: Answer | None) -> None:
-        if old["system_leader_id"] != self.uuid:
-            raise refused(
-                400, "Removing subcloud from a peer group not led by the current site is prohibited."
-            )
-        if old["group_priority"] == 0:
-            return
-        if new is not None:
+        if old["group_priority"] != 0 and new is not None:
             raise refused(
                 400,
                 "Cannot move subcloud to a new peer group if the original peer group is not primary "
                 "(non-zero priority).",
             )
-        if any(peer["availability-state"] == "available" for peer in self._peers_of_group(old["id"])):
+        if old["system_leader_id"] != self.uuid:
+            raise refused(
+                400, "Removing subcloud from a peer group not led by the current site is prohibited."
+            )
+        if old["group_priority"] != 0 and any(
+            peer["availability-state"] == "available" for peer in self._peers_of_group(old["id"])
+        ):
             raise refused(
                 400,
                 "Removing subcloud from a peer group associated with an available system peer is prohibited.",
             )
 
 
-REMOVABLE = {"secondary", "secondary-failed", "rehome-failed", "rehome-prep-failed"}
+COPIES = {"secondary", "secondary-failed", "rehome-failed", "rehome-prep-failed"}
+REHOMING = {"pre-rehome", "rehoming"}
+LET_GO = {"secondary", "secondary-failed", "rehome-pending"}
+NO_COPY = "Another site can only update or delete a secondary subcloud."
 
 
-def group_fields(values: Answer) -> Answer:
-    """A request in the answer's spelling; null and "" mean not given, but for the migration status."""
-    fields = {
-        GROUP_FIELDS[key]: value
-        for key, value in values.items()
-        if key in GROUP_FIELDS and (key == "migration_status" or value not in (None, ""))
-    }
-    if fields.get("migration_status") == "none":
-        fields["migration_status"] = None
-    return fields
+def _is_copy(row: Answer) -> bool:
+    return row["management-state"] != "managed" and row["deploy-status"] in COPIES

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from dcapi.peers.errors import PeerRefused
-from dcapi.peers.port import Answer
+from dcapi.peers.remote import Answer
 
 
 def refused(status: int, text: str) -> PeerRefused:
@@ -25,10 +25,6 @@ def one(table: dict[int, Answer], key: str, value: Any, kind: str) -> Answer:
         if row[key] == value:
             return row
     raise refused(404, f"{kind} not found")
-
-
-def without(rows: dict[int, Answer], *keys: str) -> list[Answer]:
-    return [{key: value for key, value in row.items() if key not in keys} for row in copied(rows).values()]
 
 
 def copied(value: Any) -> Any:

@@ -6,80 +6,24 @@ import argparse
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
+from functools import partial
 
-from dcapi.lab.site import LabSite
 from tests.faults.app import PLANTS
 from tests.faults.databases import KINDS, POSTGRESQL, SQLITE
-from tests.faults.run import Outcome, play
-from tests.faults.world import World
+from tests.faults.player import CASTS, LANDINGS, OURS, Player, Report
+from tests.faults.pool import Lane, await_lanes, play_seeds
 from tests.postgres import SKIPPED, server_url
 
-LOG_LINES = 150
-# Of so many runs at least half have to have a change that lands during a sync: else they try too little.
+# Of so many runs at least half have to come to what they are made for: else they try too little.
 MANY_RUNS = 100
-UNTELLING = (" gunicorn.access ", " dcapi.audit ")
-
-
-class Player:
-    """Plays run after run in one world, and in a new one after a run that failed."""
-
-    def __init__(self, kind: str, plant: str = "", *, tells_all: bool = False) -> None:
-        self.kind = kind
-        self.plant = plant
-        self.tells_all = tells_all
-        self._stack = ExitStack()
-        self._world: World | None = None
-
-    def __enter__(self) -> Player:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def play(self, seed: int) -> Outcome:
-        """Play a run; of one that failed the story is told at once, while its world is there."""
-        if self._world is None:
-            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-"))
-            self._world = self._stack.enter_context(World(Path(folder), self.kind, self.plant))
-        outcome = play(self._world, seed)
-        show(outcome.line())
-        if outcome.problems or self.tells_all:
-            show(story(outcome))
-        if outcome.problems:
-            self._stack.close()
-            self._world = None
-        return outcome
 
 
 def show(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def story(outcome: Outcome) -> str:
-    """All that is known of a run that failed."""
-    session = outcome.session
-    said = "failed" if outcome.problems else "passed"
-    lines = [f"=== seed {outcome.seed} {said}; again: --runs 1 --seed {outcome.seed}"]
-    lines += [f"  problem: {problem}" for problem in outcome.problems]
-    lines += ["--- history"] + [f"  {moment:8.3f} {text}" for moment, text in list(session.history)]
-    lines += ["--- writes to B"]
-    record = session.world.to_b.passed_since(session.origin)
-    lines += [f"  {one.describe(session.origin)}" for one in record if one.is_write]
-    for site in session.world.sites:
-        lines += [f"--- end of {site.log_file}", *_telling_lines(site)]
-    return "\n".join(lines)
-
-
-def _telling_lines(site: LabSite) -> list[str]:
-    """The last lines of a site's log that are about more than a request that was answered."""
-    lines = site.log_file.read_text(errors="replace").splitlines()
-    return [line for line in lines if not any(word in line for word in UNTELLING)][-LOG_LINES:]
 
 
 def main() -> int:
@@ -88,41 +32,58 @@ def main() -> int:
     if arguments.database == POSTGRESQL and server_url() is None:
         show(SKIPPED)
         return 2
-    # Asked to end, it still ends its sites.
+    # Asked to end, it still ends its lanes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    started, outcomes = time.monotonic(), []
-    with Player(arguments.database, arguments.plant, tells_all=arguments.story) as player:
-        for seed in range(arguments.seed, arguments.seed + arguments.runs):
-            outcomes.append(player.play(seed))
-            if arguments.plant and outcomes[-1].problems:
-                break
-    show(totals(outcomes, time.monotonic() - started))
-    found = any(outcome.problems for outcome in outcomes)
-    if not arguments.plant and try_too_little(outcomes):
-        show("too few changes came during a sync: what must hold then was hardly tried")
+    started = time.monotonic()
+    reports = _play(arguments)
+    show(totals(reports, time.monotonic() - started, LANDINGS[arguments.peer]))
+    return _verdict(arguments.plant, reports, LANDINGS[arguments.peer])
+
+
+def _play(arguments: argparse.Namespace) -> list[Report]:
+    """Play the runs, so many side by side, and tell of each as it ends; a planted defect is found once."""
+    make_player = partial(
+        Player, arguments.database, arguments.plant, peer=arguments.peer, tells_all=arguments.story
+    )
+    seeds = range(arguments.seed, arguments.seed + arguments.runs)
+    reports = []
+    with ExitStack() as stack:
+        lanes = [stack.enter_context(Lane(make_player)) for _ in range(arguments.jobs)]
+        for report in play_seeds(seeds, lanes, await_lanes, until_found=bool(arguments.plant)):
+            reports.append(report)
+            show(report.text)
+    return reports
+
+
+def _verdict(plant: str, reports: list[Report], landing: str) -> int:
+    """Say what the runs amount to; returns the exit code."""
+    found = [bool(report.problems) for report in reports]
+    if plant:
+        show(f"planted {plant}: {f'found in run {found.index(True) + 1}' if any(found) else 'NOT FOUND'}")
+        return int(not any(found))
+    if try_too_little(reports):
+        show(f"too few {landing}: what must hold then was hardly tried")
         return 1
-    if arguments.plant:
-        show(f"planted {arguments.plant}: {f'found in run {len(outcomes)}' if found else 'NOT FOUND'}")
-    return int(found != bool(arguments.plant))
+    return int(any(found))
 
 
-def try_too_little(outcomes: list[Outcome]) -> bool:
-    """Whether fewer changes landed during a sync than there are to be in so many runs."""
-    landed = sum(outcome.session.landed for outcome in outcomes)
-    return len(outcomes) >= MANY_RUNS and landed < len(outcomes) / 2
+def try_too_little(reports: list[Report]) -> bool:
+    """Whether that for which runs are made came about less often than it has to in so many runs."""
+    landed = sum(report.landed for report in reports)
+    return len(reports) >= MANY_RUNS and landed < len(reports) / 2
 
 
-def totals(outcomes: list[Outcome], seconds: float) -> str:
+def totals(reports: list[Report], seconds: float, landing: str) -> str:
     faults: Counter[str] = Counter()
     operations: Counter[str] = Counter()
-    for outcome in outcomes:
-        faults.update(outcome.session.disturbed)
-        operations.update(outcome.session.done)
-    landed = sum(outcome.session.landed for outcome in outcomes)
-    failed = [outcome.seed for outcome in outcomes if outcome.problems]
+    for report in reports:
+        faults.update(report.disturbed)
+        operations.update(report.done)
+    landed = sum(report.landed for report in reports)
+    failed = [report.seed for report in reports if report.problems]
     return (
-        f"{len(outcomes)} runs in {seconds:.0f} s ({seconds / max(1, len(outcomes)):.1f} s a run); "
-        f"operations: {dict(operations)}; faults: {dict(faults)}; changes during a sync: {landed}; "
+        f"{len(reports)} runs in {seconds:.0f} s ({seconds / max(1, len(reports)):.1f} s a run); "
+        f"operations: {dict(operations)}; faults: {dict(faults)}; {landing}: {landed}; "
         f"failed: {failed or 'none'}"
     )
 
@@ -130,8 +91,10 @@ def totals(outcomes: list[Outcome], seconds: float) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--jobs", type=_positive, default=1, help="how many runs are played side by side")
     parser.add_argument("--seed", type=int, default=None, help="of the first run; printed when not given")
     parser.add_argument("--database", choices=KINDS, default=SQLITE)
+    parser.add_argument("--peer", choices=sorted(CASTS), default=OURS, help="what the other site runs")
     parser.add_argument("--plant", choices=sorted(PLANTS), default="", help="a defect that has to be found")
     parser.add_argument("--story", action="store_true", help="tell of every run what happened in it")
     arguments = parser.parse_args()
@@ -139,6 +102,13 @@ def _arguments() -> argparse.Namespace:
         arguments.seed = random.randrange(10**6)
         show(f"first seed: {arguments.seed}")
     return arguments
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
 
 
 if __name__ == "__main__":

@@ -6,19 +6,20 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from dcapi.lab.gateways import gateway_there
 from dcapi.lab.operator import Json, Operator
+from dcapi.lab.shared_group import SAME_FIELDS
 from tests.faults.databases import Leftovers, leftovers
 from tests.faults.fields import install_of, payload_of
+from tests.faults.networks import GATEWAY_KEY
 from tests.faults.world import World
 
-GATEWAY_KEY = "systemcontroller_gateway_address"
-SAME_FIELDS = ("name", "description", "location", "software-version", "region-name")
 # Attributes of a group that its copy shares.
 SAME_ATTRIBUTES = ("peer_group_name", "group_state", "max_subcloud_rehoming", "system_leader_id")
 GROUPS, ASSOCIATIONS = "subcloud-peer-groups", "peer-group-associations"
 
 
-def member_differences(here: Json, there: Json, gateway: str) -> list[str]:
+def member_differences(here: Json, there: Json, gateways: str) -> list[str]:
     """How a copy at B differs from the member at A."""
     name = here["name"]
     found = [
@@ -28,7 +29,8 @@ def member_differences(here: Json, there: Json, gateway: str) -> list[str]:
     ]
     if there["deploy-status"] != "secondary":
         found.append(f"{name} is {there['deploy-status']} at B")
-    wanted = {**payload_of(here), GATEWAY_KEY: gateway}
+    values = payload_of(here)
+    wanted = {**values, GATEWAY_KEY: gateway_there(values, gateways)}
     found += _values_differ(name, "value", wanted, payload_of(there))
     return found + _values_differ(name, "install value", install_of(here), install_of(there))
 
@@ -41,7 +43,7 @@ def _values_differ(name: str, what: str, wanted: Mapping[str, Any], there: Mappi
     ]
 
 
-def group_differences(at_a: Operator, at_b: Operator, group: Json, gateway: str) -> list[str]:
+def group_differences(at_a: Operator, at_b: Operator, group: Json, gateways: str) -> list[str]:
     """How the copy of a group, which there is at B, differs from the group: attributes and members."""
     copy = at_b.find(GROUPS, group["peer_group_name"])
     if copy is None:
@@ -59,7 +61,7 @@ def group_differences(at_a: Operator, at_b: Operator, group: Json, gateway: str)
         elif region not in here:
             found.append(f"{there[region]['name']} is at B, no member at A")
         else:
-            found += member_differences(here[region], there[region], gateway)
+            found += member_differences(here[region], there[region], gateways)
     return found
 
 
@@ -96,7 +98,7 @@ def unsettled(world: World) -> list[str]:
     return found
 
 
-def group_unsettled(world: World, group: Json, gateway: str) -> list[str]:
+def group_unsettled(world: World, group: Json, gateways: str) -> list[str]:
     """What both sites say of one group and do not agree on, or what is said and is not true."""
     name, association = group["peer_group_name"], association_at_a(world.at_a, group["id"])
     if association is None:
@@ -107,7 +109,7 @@ def group_unsettled(world: World, group: Json, gateway: str) -> list[str]:
     if there != status and (there is not None or status == "in-sync"):
         found.append(f"{name} is {status} at A ({association['sync-message']}), {there} at B")
     if status == "in-sync":
-        differences = group_differences(world.at_a, world.at_b, group, gateway)
+        differences = group_differences(world.at_a, world.at_b, group, gateways)
         differences += _priority_differs(world.at_b, name, association["peer-group-priority"])
         found += [f"in-sync, but {difference}" for difference in differences]
     elif status in ("failed", "unknown") and association["sync-message"] in (None, "", "None"):

@@ -13,13 +13,17 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, create_engine, make_url, text
 
 from dcapi.models.states import DEPLOYING_STATES, REHOMING_STATES
+from dcapi.tasks.leases import association_lease, group_lease, migration_lease, subcloud_lease
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
 
 # Leases under which something is being done to rows; a watched peer's is always held.
-WORK_LEASES = ("association:", "group:", "subcloud:", "migration:")
+WORK_LEASES = tuple(
+    name_of(0).removesuffix("0")
+    for name_of in (association_lease, group_lease, subcloud_lease, migration_lease)
+)
 
 
 class Database(Protocol):
@@ -90,7 +94,7 @@ class Leftovers:
     syncing: list[Any]
     deleting: list[Any]
     deploying: list[Any]
-    operations: list[Any]
+    tasks: list[Any]
     leases: list[Any]
     migrating: list[Any]
     auditing: list[Any]
@@ -118,9 +122,9 @@ def leftovers(database: Database, now: float) -> Leftovers:
             ),
             auditing=_rows(
                 connection,
-                "SELECT id FROM peer_group_association WHERE audit_to_ask OR audit_asked <> audit_served",
+                "SELECT id FROM peer_group_association WHERE unfollowed OR audit_asked <> audit_served",
             ),
-            operations=_rows(connection, "SELECT kind, subject_id FROM operation"),
+            tasks=_rows(connection, f"SELECT kind, subject_id, tries, due_at - {now} FROM task"),
             leases=_rows(
                 connection, f"SELECT name, owner, epoch FROM lease WHERE expires_at > {now} AND ({held})"
             ),
@@ -131,7 +135,7 @@ def association_leases(database: Database, group_id: int) -> set[str]:
     """Names of the leases of a group's associations."""
     with database.connect() as connection:
         rows = _rows(connection, f"SELECT id FROM peer_group_association WHERE peer_group_id = {group_id:d}")
-    return {f"association:{row[0]}" for row in rows}
+    return {association_lease(row[0]) for row in rows}
 
 
 def rows_of(database: Database, query: str) -> list[Any]:

@@ -14,9 +14,12 @@ from sqlalchemy.exc import OperationalError
 
 from dcapi.lab.operator import RefusedError
 from dcapi.lab.site import LabSite, SiteFailedError
+from dcapi.tasks.leases import group_lease
 from tests.faults import processes
 from tests.faults.checks import GROUPS
+from tests.faults.course import Course
 from tests.faults.databases import association_leases
+from tests.faults.pace import paced_range
 from tests.faults.record import Takeover
 from tests.faults.session import Session
 from tests.faults.troubles import random_trouble
@@ -26,15 +29,16 @@ Disturbance = Callable[[Session, random.Random], None]
 DATABASE_ERRORS = (OperationalError, SqliteError)
 OTHER_LEADER = "c0ffee00-0000-4000-8000-000000000003"
 # A site that was killed comes back after so many seconds.
-DOWN_SECONDS = (0.1, 1.0)
-TROUBLED_SECONDS = (0.4, 3.0)
+DOWN_SECONDS = paced_range(0.1, 1.0)
+TROUBLED_SECONDS = paced_range(0.4, 3.0)
+TAKEN_SECONDS = paced_range(0.5, 3.0)
 # Longer than a lease: somebody else goes on with what the stopped process did.
-STOPPED_SECONDS = (0.3, 6.0)
+STOPPED_SECONDS = paced_range(0.3, 6.0)
 
 
-def trouble_on_the_wire(session: Session, chance: random.Random) -> None:
+def trouble_on_the_wire(session: Course, chance: random.Random) -> None:
     world = session.world
-    wire, name = chance.choice(((world.to_b, "to B"), (world.to_b, "to B"), (world.to_a, "to A")))
+    wire, name = world.some_wire(chance)
     trouble, seconds = random_trouble(chance), chance.uniform(*TROUBLED_SECONDS)
     session.say(f"wire {name}: {trouble} for {seconds:.1f} s")
     wire.befall(trouble)
@@ -44,33 +48,34 @@ def trouble_on_the_wire(session: Session, chance: random.Random) -> None:
     session.say(f"wire {name}: {trouble} is over")
 
 
-def cut_connections(session: Session, chance: random.Random) -> None:
-    session.say("every connection to B is cut")
-    session.world.to_b.cut_all()
+def cut_connections(session: Course, chance: random.Random) -> None:
+    wire, name = session.world.some_wire(chance)
+    session.say(f"every connection {name} is cut")
+    wire.cut_all()
 
 
-def kill_worker(session: Session, chance: random.Random) -> None:
-    site = _some_site(session, chance)
+def kill_worker(session: Course, chance: random.Random) -> None:
+    site = session.world.some_site(chance)
     for process in session.world.some_worker(site, chance):
         session.say(f"worker {process} of {site.name} is killed")
         processes.send(process, signal.SIGKILL)
 
 
-def kill_site(session: Session, chance: random.Random) -> None:
-    site = _some_site(session, chance)
+def kill_site(session: Course, chance: random.Random) -> None:
+    site = session.world.some_site(chance)
     session.say(f"{site.name} is killed")
     site.kill()
     _bring_back(session, chance, site)
 
 
-def kill_master(session: Session, chance: random.Random) -> None:
-    site = _some_site(session, chance)
+def kill_master(session: Course, chance: random.Random) -> None:
+    site = session.world.some_site(chance)
     session.say(f"the master of {site.name} is killed")
     processes.kill_master(site)
     _bring_back(session, chance, site)
 
 
-def _bring_back(session: Session, chance: random.Random, site: LabSite) -> None:
+def _bring_back(session: Course, chance: random.Random, site: LabSite) -> None:
     session.over.wait(chance.uniform(*DOWN_SECONDS))
     # It may be killed again while it starts; the end of the faults brings it back in any case.
     with contextlib.suppress(SiteFailedError):
@@ -78,25 +83,25 @@ def _bring_back(session: Session, chance: random.Random, site: LabSite) -> None:
         session.say(f"{site.name} is up again")
 
 
-def stop_worker(session: Session, chance: random.Random) -> None:
-    site = _some_site(session, chance)
+def stop_worker(session: Course, chance: random.Random) -> None:
+    site = session.world.some_site(chance)
     _stop(session, chance, site, session.world.some_worker(site, chance))
 
 
-def stop_master(session: Session, chance: random.Random) -> None:
-    site = _some_site(session, chance)
+def stop_master(session: Course, chance: random.Random) -> None:
+    site = session.world.some_site(chance)
     _stop(session, chance, site, [site.pid] if site.pid and site.running else [])
 
 
-def _stop(session: Session, chance: random.Random, site: LabSite, stopped: list[int]) -> None:
+def _stop(session: Course, chance: random.Random, site: LabSite, stopped: list[int]) -> None:
     seconds = chance.uniform(*STOPPED_SECONDS)
     session.say(f"{stopped} of {site.name} stand still for {seconds:.1f} s")
     session.world.pause(stopped, session.over, seconds)
     session.say(f"{stopped} of {site.name} go on")
 
 
-def disturb_database(session: Session, chance: random.Random) -> None:
-    site, seconds = _some_site(session, chance), chance.uniform(*TROUBLED_SECONDS)
+def disturb_database(session: Course, chance: random.Random) -> None:
+    site, seconds = session.world.some_site(chance), chance.uniform(*TROUBLED_SECONDS)
     session.say(f"the database of {site.name} is disturbed for {seconds:.1f} s")
     with contextlib.suppress(*DATABASE_ERRORS):
         session.world.databases[site.name].cut(session.over, seconds)
@@ -128,13 +133,13 @@ def _take_over_and_give_back(session: Session, chance: random.Random, group_id: 
     names = [session.ledger.acknowledged(session.group(group_id), "peer_group_name")]
     taken: dict[str, object] = {"system-leader-id": OTHER_LEADER, "system-leader-name": "site-c"}
     given_back: dict[str, object] = {"system-leader-id": world.a.uuid, "system-leader-name": world.a.name}
-    leases = association_leases(world.databases[world.a.name], group_id) | {f"group:{group_id}"}
+    leases = association_leases(world.databases[world.a.name], group_id) | {group_lease(group_id)}
     copy = _tell_copy(session, names[0], taken)
     if copy is None:
         return
     begin = time.monotonic()
     session.say(f"another site takes group {group_id} over at B: {sorted(taken)}")
-    session.over.wait(chance.uniform(0.5, 3.0))
+    session.over.wait(chance.uniform(*TAKEN_SECONDS))
     end = time.monotonic()
     session.takeovers.append(Takeover(copy, frozenset(leases), begin, end))
     while _tell_copy(session, copy, given_back) is None and not session.over.is_set():
@@ -158,10 +163,6 @@ def give_back(session: Session) -> None:
     """Make sure, once the faults are off, that A leads every copy again."""
     for copy, fields in session.give_back:
         _tell_copy(session, copy, fields)
-
-
-def _some_site(session: Session, chance: random.Random) -> LabSite:
-    return chance.choice((session.world.a, session.world.a, session.world.b))
 
 
 DISTURBANCES: dict[Disturbance, int] = {

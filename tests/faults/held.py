@@ -10,21 +10,25 @@ import time
 from collections.abc import Callable
 
 from dcapi.lab.members import Member
-from dcapi.lab.waiting import OverdueError, wait_until
+from dcapi.lab.polling import OverdueError, wait_until
 from tests.faults import processes
 from tests.faults.checks import association_at_a
 from tests.faults.disturbances import DATABASE_ERRORS, STOPPED_SECONDS
 from tests.faults.ledger import Answered, attempt
-from tests.faults.operations import change_member, sync
+from tests.faults.operations import change_member, members_of, sync
+from tests.faults.pace import paced, paced_range
 from tests.faults.record import Passed
 from tests.faults.session import Session
 from tests.faults.wire import Held
 from tests.faults.world import LEASE_SECONDS
 
 # A request that is held for longer than its own time limit is given up by its sender.
-HELD_SECONDS = 1.0
+HELD_SECONDS = paced(1.0)
 # A run begins soon after it was asked for; when none does, a fault of before is in the way.
-BEGIN_SECONDS = 3.0
+BEGIN_SECONDS = paced(3.0)
+LOCKED_SECONDS = paced_range(1.0, 4.0)
+# Then the harm is felt, and is not over.
+FELT_SECONDS = paced_range(1.5, 3.0)
 
 Harm = Callable[[Session, random.Random, Held], None]
 
@@ -32,11 +36,7 @@ Harm = Callable[[Session, random.Random, Held], None]
 def hold_a_sync(session: Session, chance: random.Random) -> None:
     """Sync a group with something to send, and change members while the run is held; see what it ends as."""
     group_id = chance.choice(session.groups)
-    members = [
-        member
-        for member in session.world.members
-        if session.ledger.acknowledged(member.name, "peer group") == group_id
-    ]
+    members = members_of(session, group_id)
     if not members:
         return
     for member in chance.sample(members, min(2, len(members))):
@@ -151,7 +151,7 @@ def freeze_receivers(session: Session, chance: random.Random, held: Held) -> Non
 
 def lock_receiver(session: Session, chance: random.Random, held: Held) -> None:
     """B's database keeps the requests waiting for longer than their sender does."""
-    seconds = chance.uniform(1.0, 4.0)
+    seconds = chance.uniform(*LOCKED_SECONDS)
     session.say(f"the database of B is disturbed for {seconds:.1f} s")
     held.release()
     with contextlib.suppress(*DATABASE_ERRORS):
@@ -165,7 +165,7 @@ def harm_and_sync_again(harm: Harm) -> Harm:
     def both(session: Session, chance: random.Random, held: Held) -> None:
         harming = threading.Thread(target=harm, args=(session, random.Random(chance.random()), held))
         harming.start()
-        session.over.wait(chance.uniform(1.5, 3.0))
+        session.over.wait(chance.uniform(*FELT_SECONDS))
         for group_id in session.groups:
             change_member(session, chance)
             sync(session, group_id)

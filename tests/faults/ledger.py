@@ -61,6 +61,10 @@ class Ledger:
     def acknowledged(self, thing: str, name: str) -> Any:
         return self._slots[thing, name].acknowledged
 
+    def is_certain(self, thing: str, name: str) -> bool:
+        """Whether nothing may have taken the place of the value that was acknowledged last."""
+        return not self._slots[thing, name].floating
+
     def unmet(self, thing: str, name: str, seen: Any) -> list[str]:
         """Why a value that is seen cannot be; empty when it can."""
         slot = self._slots[thing, name]

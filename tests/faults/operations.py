@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dcapi.lab.members import Member
 from dcapi.lab.operator import Json
 from tests.faults.checks import ASSOCIATIONS, GROUPS
-from tests.faults.fields import FIELDS
+from tests.faults.fields import FIELDS, NETWORK, Field
 from tests.faults.ledger import Answered
 from tests.faults.migration import migrate
+from tests.faults.networks import COMMON, KINDS, OWN, random_gateways, random_marker
+from tests.faults.pace import paced_range
+from tests.faults.reconfiguration import reconfigure_network
 from tests.faults.session import GATEWAY, PEER, Session
+
+# After a sync was asked for, and before the next changes.
+SYNC_SECONDS = paced_range(0.0, 2.0)
 
 Operation = Callable[[Session, random.Random], object]
 
@@ -19,13 +25,52 @@ Operation = Callable[[Session, random.Random], object]
 def change_member(session: Session, chance: random.Random, member: Member | None = None) -> Answered:
     """Set one field of a member to something new."""
     member = member or chance.choice(session.world.members)
-    field, marker = chance.choice(FIELDS), chance.randrange(1, 10**6)
+    return set_field(session, member, chance.choice(_free_fields(session, member)), _marker(session, chance))
+
+
+def _marker(session: Session, chance: random.Random, place: int | None = None) -> int:
+    return random_marker(chance, session.family, place=place)
+
+
+def set_field(session: Session, member: Member, field: Field, marker: int) -> Answered:
     answered, _ = session.ask(
         f"{field.name} of {member.name} to {marker}",
         lambda operator: operator.update_subcloud(member.name, field.parts(member, marker)),
     )
-    session.ledger.note(member.name, field.name, field.value(member, marker), answered)
+    for each in field.beside:
+        session.ledger.note(member.name, each.name, each.value(member, marker), answered)
     return answered
+
+
+def _free_fields(session: Session, member: Member) -> list[Field]:
+    """What of a member may be changed: not its bootstrap values while its network is being reconfigured."""
+    busy = member.name in session.reconfigured
+    return [field for field in FIELDS if not (busy and field.touches_values)]
+
+
+def exchange_networks(session: Session, chance: random.Random) -> None:
+    """Let two members of a group change places; maybe the group is synced in between."""
+    group_id = chance.choice(session.groups)
+    members = [each for each in members_of(session, group_id) if each.name not in session.reconfigured]
+    if len(members) < 2:
+        return
+    (one, other), (first, second) = chance.sample(members, 2), chance.sample(range(len(COMMON)), 2)
+    _give_places(session, chance, ((one, first), (other, second)))
+    if chance.random() < 0.7:
+        sync(session, group_id)
+        session.over.wait(chance.uniform(*SYNC_SECONDS))
+    _give_places(session, chance, ((one, OWN), (other, first), (one, second)))
+
+
+def members_of(session: Session, group_id: int) -> list[Member]:
+    ledger = session.ledger
+    return [one for one in session.world.members if ledger.acknowledged(one.name, "peer group") == group_id]
+
+
+def _give_places(session: Session, chance: random.Random, moves: Iterable[tuple[Member, int]]) -> None:
+    [field] = [field for field in FIELDS if field.name == NETWORK]
+    for member, place in moves:
+        set_field(session, member, field, _marker(session, chance, place))
 
 
 def move_member(session: Session, chance: random.Random) -> None:
@@ -85,13 +130,14 @@ def change_priority(session: Session, chance: random.Random) -> None:
 
 
 def change_gateway(session: Session, chance: random.Random) -> None:
-    address = f"10.33.{chance.randrange(1, 250)}.1"
-    fields: Json = {GATEWAY: address}
+    """The peer gets another gateway, or two: such that all members can be synced to it."""
+    gateways = random_gateways(chance, session.family)
+    fields: Json = {GATEWAY: gateways}
     answered, _ = session.ask(
-        f"gateway of the peer to {address}",
+        f"gateway of the peer to {gateways}",
         lambda operator: operator.update("system-peers", session.world.b.name, fields),
     )
-    session.ledger.note(PEER, GATEWAY, address, answered)
+    session.ledger.note(PEER, GATEWAY, gateways, answered)
 
 
 def renew_association(session: Session, chance: random.Random) -> None:
@@ -123,7 +169,7 @@ def associate(session: Session, group_id: int) -> None:
 
 def add_subcloud(session: Session, chance: random.Random) -> None:
     """Add a subcloud, which is then deployed in the background."""
-    new = session.world.new_member()
+    new = session.world.new_member(chance.choice(KINDS))
     answered, _ = session.ask(
         f"creation of {new.name}", lambda operator: operator.add_subcloud(new.creation())
     )
@@ -138,6 +184,8 @@ OPERATIONS: dict[Operation, int] = {
     change_attribute: 3,
     change_priority: 1,
     change_gateway: 1,
+    reconfigure_network: 2,
+    exchange_networks: 3,
     renew_association: 2,
     add_subcloud: 1,
 }

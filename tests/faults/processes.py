@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dcapi.lab.polling import OverdueError, wait_until
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import OverdueError, wait_until
+from tests.faults.pace import paced
 
 # A worker that is to come up loads the application first.
-START_SECONDS = 30.0
+START_SECONDS = paced(30.0)
 # A busy master may take two signals for one: it is told again after so many seconds.
-SIGNAL_SECONDS = 4.0
+SIGNAL_SECONDS = paced(4.0)
 # Two that bring a site back at once would be in each other's way.
 RESTARTING = threading.Lock()
 

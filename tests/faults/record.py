@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, permutations
 
+from dcapi.tasks.leases import association_lease
+
 READING = frozenset({"GET", "HEAD"})
 # Looking whether the association there shows something is one request that reads who leads the group.
 GROUPS_PATH = re.compile(r"/v1\.0/subcloud-peer-groups(/[^/]+)?/?")
 ASSOCIATION_PATH = re.compile(r"/v1\.0/peer-group-associations/[^/]+/?")
 SUBCLOUD_PATH = re.compile(r"/v1\.0/subclouds/[^/]+/?")
-ASSOCIATION_LEASE = "association:"
+ASSOCIATION_LEASE = association_lease(0).removesuffix("0")
 IDENTITY = "/v3/"
 
 

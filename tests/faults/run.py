@@ -6,11 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 
-import requests
-
-from dcapi.lab.operator import RefusedError
 from tests.faults.checks import (
     ASSOCIATIONS,
     GROUPS,
@@ -20,59 +17,39 @@ from tests.faults.checks import (
     strays_at_b,
     unsettled,
 )
+from tests.faults.course import Outcome, befall, end_faults, wait_until_quiet
 from tests.faults.disturbances import give_back, random_disturbance
 from tests.faults.fields import FIELDS
 from tests.faults.held import hold_a_sync
 from tests.faults.ledger import Answered
 from tests.faults.migration import come_home, managed_twice
+from tests.faults.networks import shown_wrongly
 from tests.faults.operations import random_operation
+from tests.faults.pace import paced_range
+from tests.faults.reconfiguration import manage_again
 from tests.faults.record import crossings, overlaps, without_lease, writes_under_another_leader
 from tests.faults.session import ATTRIBUTES, GATEWAY, PEER, SYNC_ATTEMPTS, WAIT_SECONDS, Session
 from tests.faults.takeover import work_under_another_leader
 from tests.faults.world import MOST_WORKERS, World
 
-# What is not quiet, or not equal after a sync, by then will never be.
-QUIET_SECONDS = 40.0
-# Quiet means quiet for so long.
-STEADY_SECONDS = 0.7
-POLL_SECONDS = 0.15
+# Between two operations of a storm, and before one of its disturbances.
+PAUSE_SECONDS = paced_range(0, 0.4)
+CALM_SECONDS = paced_range(0, 1.5)
 # In so many of the runs groups are migrated.
 MIGRATING_RUNS = 0.5
-DOWN = (RefusedError, requests.RequestException)
-
-
-@dataclass
-class Outcome:
-    """How a run ended: ``problems`` is empty when all held."""
-
-    seed: int
-    seconds: float
-    session: Session
-    problems: list[str] = field(default_factory=list)
-
-    def line(self) -> str:
-        done, disturbed = self.session.done, self.session.disturbed
-        operations = " ".join(f"{count} {name}" for name, count in sorted(done.items()))
-        faults = ", ".join(
-            f"{name}" + (f" x{count}" if count > 1 else "") for name, count in disturbed.items()
-        )
-        said = "ok" if not self.problems else "FAILED: " + self.problems[0]
-        return (
-            f"seed {self.seed}: {self.seconds:5.1f} s; operations: {operations}; faults: {faults or 'none'}; "
-            f"during a sync: {self.session.landed}; {said}"
-        )
+LANDING = "changes during a sync"
 
 
 def play(world: World, seed: int) -> Outcome:
     """Play the run of this seed; whatever goes wrong is one of its problems."""
     session = Session(world, seed)
-    outcome = Outcome(seed, 0.0, session)
+    outcome = Outcome(seed, 0.0, session, LANDING)
     chance = random.Random(seed)
     try:
         world.begin_run()
         world.set_workers(chance.randint(1, MOST_WORKERS), chance.randint(1, MOST_WORKERS))
         session.migrates = chance.random() < MIGRATING_RUNS
-        session.set_up()
+        session.set_up(random.Random(chance.random()))
         _disturb(session, chance)
         outcome.problems += _check(session)
         if not outcome.problems:
@@ -109,14 +86,7 @@ def _disturb(session: Session, chance: random.Random) -> None:
 
 
 def _end_faults(session: Session, threads: list[threading.Thread], *, patient: bool = False) -> None:
-    """Faults off; ``patient``: let each take the time that it was to take."""
-    if not patient:
-        session.over.set()
-    for thread in threads:
-        thread.join(60)
-    threads.clear()
-    session.over.set()
-    session.world.mend()
+    end_faults(session, threads, patient=patient)
     give_back(session)
     session.say("faults off")
 
@@ -124,29 +94,16 @@ def _end_faults(session: Session, threads: list[threading.Thread], *, patient: b
 def _storm(session: Session, chance: random.Random, threads: list[threading.Thread]) -> None:
     """Some operations, while disturbances begin at moments of their own."""
     for _ in range(chance.randint(1, 2)):
-        disturbance, delay = random_disturbance(session, chance), chance.uniform(0, 1.5)
+        disturbance, delay = random_disturbance(session, chance), chance.uniform(*CALM_SECONDS)
         session.disturbed[disturbance.__name__.replace("_", " ")] += 1
-        arguments = (session, disturbance, delay, random.Random(chance.random()))
-        thread = threading.Thread(target=_befall, args=arguments)
+        name, what = disturbance.__name__, partial(disturbance, session)
+        arguments = (session, name, what, delay, random.Random(chance.random()))
+        thread = threading.Thread(target=befall, args=arguments)
         thread.start()
         threads.append(thread)
     for _ in range(chance.randint(2, 6)):
         random_operation(session, chance)(session, random.Random(chance.random()))
-        session.over.wait(chance.uniform(0, 0.4))
-
-
-def _befall(
-    session: Session,
-    disturbance: Callable[[Session, random.Random], None],
-    delay: float,
-    chance: random.Random,
-) -> None:
-    if not session.over.wait(delay):
-        try:
-            disturbance(session, chance)
-        # The thread boundary: the run has to hear of it.
-        except Exception as error:  # noqa: BLE001
-            session.broken.append(f"{disturbance.__name__}: {type(error).__name__}: {error}")
+        session.over.wait(chance.uniform(*PAUSE_SECONDS))
 
 
 # -- What must hold then --
@@ -156,12 +113,14 @@ def _check(session: Session) -> list[str]:
     problems = list(session.broken)
     if session.migrates:
         problems += _check_migrations(session)
-    problems += _wait_until(lambda: unsettled(session.world) + _groups_unsettled(session))
-    problems += _unacknowledged(session)
+    problems += wait_until_quiet(lambda: unsettled(session.world) + _groups_unsettled(session))
+    problems += _unacknowledged(session) + _networks_wrong(session.world)
+    manage_again(session)
     session.say("quiet: " + _statuses(session))
     if not problems:
         problems += _sync_at_last(session)
         problems += _unacknowledged(session) + strays_at_b(session.world.at_b)
+        problems += _networks_wrong(session.world)
     record = session.world.to_b.passed_since(session.origin)
     problems += overlaps(record, session.world.pauses) + crossings(record, session.world.pauses)
     problems += without_lease(record)
@@ -175,36 +134,23 @@ def _check_migrations(session: Session) -> list[str]:
     world = session.world
 
     def wait(look: Callable[[], list[str]]) -> list[str]:
-        return _wait_until(lambda: unsettled(world) + look() + managed_twice(world))
+        return wait_until_quiet(lambda: unsettled(world) + look() + managed_twice(world))
 
     problems = come_home(session, wait)
     session.say("home: " + _statuses(session))
     return problems
 
 
-def _wait_until(look: Callable[[], list[str]]) -> list[str]:
-    """Look until nothing is found for a while; returns what is found when the time is over."""
-    deadline, steady = time.monotonic() + QUIET_SECONDS, None
-    while True:
-        try:
-            found = look()
-        except DOWN as error:
-            found = [f"a site does not answer: {error}"]
-        now = time.monotonic()
-        steady = None if found else steady or now
-        if steady is not None and now - steady >= STEADY_SECONDS:
-            return []
-        if found and now > deadline:
-            return found
-        time.sleep(POLL_SECONDS)
-
-
 def _groups_unsettled(session: Session) -> list[str]:
-    gateway = session.world.at_a.one("system-peers", session.world.b.name)["peer-controller-gateway-address"]
+    gateways = session.world.at_a.one("system-peers", session.world.b.name)["peer-controller-gateway-address"]
     found = []
     for group_id in session.groups:
-        found += group_unsettled(session.world, session.world.at_a.one(GROUPS, group_id), gateway)
+        found += group_unsettled(session.world, session.world.at_a.one(GROUPS, group_id), gateways)
     return found
+
+
+def _networks_wrong(world: World) -> list[str]:
+    return [found for site in world.sites for found in shown_wrongly(site.name, world.databases[site.name])]
 
 
 def _statuses(session: Session) -> str:
@@ -250,7 +196,7 @@ def _sync_at_last(session: Session) -> list[str]:
             association = association_at_a(at_a, group_id)
             assert association is not None
             at_a.sync(association["id"], wait=WAIT_SECONDS)
-        problems = _wait_until(lambda: unsettled(session.world) + _groups_unsettled(session))
+        problems = wait_until_quiet(lambda: unsettled(session.world) + _groups_unsettled(session))
         statuses = _statuses(session)
         session.say(f"after a last sync: {statuses}")
         if problems or statuses.count("in-sync") == len(session.groups):

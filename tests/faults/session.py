@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
-import threading
+import random
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from dcapi.lab.members import Member
 from dcapi.lab.operator import Json, Operator
 from tests.faults.checks import ASSOCIATIONS, GROUPS
-from tests.faults.fields import FIELDS
+from tests.faults.course import Course
+from tests.faults.fields import FIELDS, give_network
 from tests.faults.ledger import Answered, Ledger, attempt
+from tests.faults.networks import ANY, IPV4, IPV6, OWN, random_gateways, random_marker
+from tests.faults.pace import paced
 from tests.faults.record import Pause, Takeover
 from tests.faults.world import World
 
 GATEWAY = "peer_controller_gateway_address"
 PRIORITY_AT_B = 3
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = paced(30.0)
 # On a machine that has other things to do a sync may fail of its time limits.
 SYNC_ATTEMPTS = 4
 PEER = "peer"
+# Often a peer has two gateways, and members of every kind.
+FAMILIES = (ANY, ANY, IPV4, IPV6)
 # Attributes of a group that an operator changes, as an answer spells them.
 ATTRIBUTES = ("peer_group_name", "group_state", "max_subcloud_rehoming")
 
 
-class Session:
-    """What operations and disturbances of one run share; ``say`` may be called from any thread."""
+class Session(Course):
+    """A run of two sites of ours."""
+
+    world: World
 
     def __init__(self, world: World, seed: int) -> None:
-        self.world = world
-        self.seed = seed
-        self.origin = time.monotonic()
-        self.history: list[tuple[float, str]] = []
+        super().__init__(world, seed)
         self.ledger = Ledger()
         self.groups: list[int] = []
         self.added: dict[str, Answered] = {}
-        self.done: Counter[str] = Counter()
-        self.disturbed: Counter[str] = Counter()
-        self.landed = 0
         self.takeovers: list[Takeover] = []
         # Groups that another site leads at B just now: the next one to take them waits for another time.
         self.taken: set[int] = set()
         # Copies at B that were another site's, and what gives them back.
         self.give_back: list[tuple[int, dict[str, object]]] = []
-        # Disturbances that could not be made.
-        self.broken: list[str] = []
         # Whether sites migrate groups in this run; then nobody else takes them over.
         self.migrates = False
-        # Set when the faults are off.
-        self.over = threading.Event()
-
-    def say(self, text: str) -> None:
-        self.history.append((time.monotonic() - self.origin, text))
+        # Primary IP version of all members, or any.
+        self.family = ANY
+        # Members whose network is being reconfigured, as far as is known.
+        self.reconfigured: set[str] = set()
 
     def note_pause(self, process: int, begin: float) -> None:
         self.world.pauses.append(Pause(process, begin, time.monotonic()))
@@ -65,10 +62,11 @@ class Session:
 
     # -- How it begins --
 
-    def set_up(self) -> None:
+    def set_up(self, chance: random.Random) -> None:
         """Two new groups at A, each associated with B, the members in them; both are synced."""
         world = self.world
-        self._enter_peer()
+        self.family = chance.choice(FAMILIES)
+        self._enter_peer(random_gateways(chance, self.family))
         for letter in "xy":
             group = world.at_a.create(
                 GROUPS, {"peer-group-name": f"run-{self.seed}-{letter}-{next(world.names)}"}
@@ -77,6 +75,7 @@ class Session:
         for index, member in enumerate(world.members):
             # The last one is in no group; the first group has most.
             group_id = None if index == len(world.members) - 1 else self.groups[index % 3 == 2]
+            give_network(world.at_a, member, random_marker(chance, self.family, place=OWN))
             if group_id is not None:
                 world.at_a.update_subcloud(member.name, {"peer_group": group_id})
             self._enter_member(member)
@@ -93,8 +92,8 @@ class Session:
             association = at_a.sync(association["id"], wait=WAIT_SECONDS)
         self.say(f"group {group_id} begins {association['sync-status']}: {association['sync-message']}")
 
-    def _enter_peer(self) -> None:
-        peer = self.world.at_a.one("system-peers", self.world.b.name)
+    def _enter_peer(self, gateways: str) -> None:
+        peer = self.world.at_a.update("system-peers", self.world.b.name, {GATEWAY: gateways})
         self.peer_id: int = peer["id"]
         self.ledger.begin(PEER, GATEWAY, peer["peer-controller-gateway-address"])
 

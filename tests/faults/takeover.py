@@ -7,7 +7,10 @@ import threading
 
 from tests.faults.disturbances import take_over_group
 from tests.faults.operations import change_attribute, change_member, change_priority, sync
+from tests.faults.pace import paced_range
 from tests.faults.session import Session
+
+PAUSE_SECONDS = paced_range(0, 0.4)
 
 
 def work_under_another_leader(session: Session, chance: random.Random) -> None:
@@ -19,5 +22,5 @@ def work_under_another_leader(session: Session, chance: random.Random) -> None:
     for _ in range(chance.randrange(2, 5)):
         chance.choice((change_member, change_attribute, change_priority))(session, chance)
         sync(session, group_id)
-        session.over.wait(chance.uniform(0, 0.4))
+        session.over.wait(chance.uniform(*PAUSE_SECONDS))
     other.join()

@@ -7,7 +7,10 @@ import socket
 import threading
 import time
 
+from tests.faults.pace import PACE, paced_range
+
 PIECE = 512
+DELAY_SECONDS = paced_range(0.05, 1.5)
 
 
 class Broken(Exception):
@@ -122,13 +125,13 @@ def random_trouble(chance: random.Random) -> Trouble:
     share = chance.uniform(0.2, 0.8)
     return chance.choice(
         (
-            lambda: Delay(chance.uniform(0.05, 1.5)),
+            lambda: Delay(chance.uniform(*DELAY_SECONDS)),
             lambda: BlackHole(swallows_requests=True),
             lambda: BlackHole(swallows_requests=False, share=share),
             lambda: Reset(after_arrival=False, share=share),
             lambda: Reset(after_arrival=True, share=share),
             lambda: Cut(cuts_request=True, share=share),
             lambda: Cut(cuts_request=False, share=share),
-            lambda: Narrow(chance.uniform(2_000, 20_000)),
+            lambda: Narrow(chance.uniform(2_000, 20_000) / PACE),
         )
     )()

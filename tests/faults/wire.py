@@ -16,13 +16,14 @@ from io import BufferedReader
 from dcapi.lab.http_messages import BrokenMessageError, Message, read_answer, read_request
 from dcapi.lab.ports import Port
 from tests.faults.app import MARK_HEADER
+from tests.faults.pace import paced
 from tests.faults.record import Mark, Passed
 from tests.faults.troubles import Broken, Trouble
 
 LINGER_ZERO = struct.pack("ii", 1, 0)
 ACCEPT_SECONDS = 0.2
 # A site may take so long to answer a request whose sender has gone; it is recorded until then.
-LONGEST_ANSWER = 30.0
+LONGEST_ANSWER = paced(30.0)
 
 Wanted = Callable[[Passed], bool]
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dcapi.lab.members import Member, member
+from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B
+from dcapi.lab.members import DUPLEX, SIMPLEX, Member, member
 from dcapi.lab.operator import Json, Operator, base64_text
-from dcapi.lab.pair import GATEWAY_A, GATEWAY_B
 from dcapi.lab.ports import HOST, Port
 from dcapi.lab.site import LabSite
 from tests.faults import processes
 from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
+from tests.faults.pace import PACE, paced
 from tests.faults.record import Pause
 from tests.faults.wire import Wire
 from tests.postgres import temporary_database
@@ -29,22 +30,34 @@ SETTINGS = {
     "WORKERS": "2",
     "THREADS": "8",
     "JOB_THREADS": "4",
-    "PEER_CONNECT_TIMEOUT": "0.5",
-    "PEER_READ_TIMEOUT": "1.5",
-    "LEASE_SECONDS": "4",
-    "RECONCILE_SECONDS": "0.5",
+    "PEER_CONNECT_TIMEOUT": str(paced(0.5)),
+    "PEER_READ_TIMEOUT": str(paced(1.5)),
+    "PEER_PATIENCE_SECONDS": str(paced(0.5)),
+    "LEASE_SECONDS": str(paced(4)),
+    "RECONCILE_SECONDS": str(paced(0.5)),
     "DEPLOY_PHASE_SECONDS": "0",
     "HEARTBEAT_INTERVAL_MIN": "1",
-    "DRAIN_SECONDS": "2",
-    "PREFER_WAIT_MAX": "60",
+    "DRAIN_SECONDS": str(paced(2)),
+    "PREFER_WAIT_MAX": str(60 * PACE),
 }
-HEARTBEAT_SECONDS = 1
+HEARTBEAT_SECONDS = 1 * PACE
 HEARTBEAT_THRESHOLD = 2
 LEASE_SECONDS = float(SETTINGS["LEASE_SECONDS"])
 
+PEER_APP = "tests.faults.app:make()"
+
 SUBCLOUDS = 5
 SUBCLOUD_GROUPS = ("coast", "inland")
+SERIAL = {"update_apply_type": "serial"}
 MOST_WORKERS = 4
+
+
+def deploy(operator: Operator, new: Member) -> None:
+    """Add a subcloud: managed, online, and with the values that a member needs."""
+    operator.add_subcloud(new.creation(), wait=60)
+    values = {"bootstrap_values": new.bootstrap_values, "bootstrap_address": new.bootstrap_address}
+    operator.update_subcloud(new.name, {"management-state": "managed"})
+    operator.update_subcloud(new.name, values)
 
 
 class World:
@@ -60,7 +73,9 @@ class World:
         self.a = LabSite(
             "site-a", folder / "a", port=port_a, public_url=self.to_a.url, settings=SETTINGS, app=app
         )
-        self.b = LabSite("site-b", folder / "b", port=port_b, public_url=self.to_b.url, settings=SETTINGS)
+        self.b = LabSite(
+            "site-b", folder / "b", port=port_b, public_url=self.to_b.url, settings=SETTINGS, app=PEER_APP
+        )
         self.sites = (self.a, self.b)
         self.at_a = Operator(self.a.url, self.a.admin_password)
         self.at_b = Operator(self.b.url, self.b.admin_password)
@@ -95,7 +110,9 @@ class World:
             site.wait_ready()
         self._introduce()
         for name in SUBCLOUD_GROUPS:
-            self.at_a.create("subcloud-groups", {"name": name, "description": f"Those of the {name}"})
+            self.at_a.create(
+                "subcloud-groups", {**SERIAL, "name": name, "description": f"Those of the {name}"}
+            )
         self.members = [self.deploy() for _ in range(SUBCLOUDS)]
 
     def _open_database(self, site: LabSite) -> Database:
@@ -113,31 +130,28 @@ class World:
         site.close()
 
     def _introduce(self) -> None:
-        pairs = ((self.at_a, self.b, self.to_b, GATEWAY_B), (self.at_b, self.a, self.to_a, GATEWAY_A))
-        for operator, other, wire, gateway in pairs:
+        pairs = ((self.at_a, self.b, self.to_b, GATEWAYS_B), (self.at_b, self.a, self.to_a, GATEWAYS_A))
+        for operator, other, wire, gateways in pairs:
             fields: Json = {
                 "peer_uuid": other.uuid,
                 "peer_name": other.name,
                 "manager_endpoint": f"{wire.url}/v3",
                 "manager_username": "admin",
                 "manager_password": base64_text(other.admin_password),
-                "peer_controller_gateway_address": gateway,
+                "peer_controller_gateway_address": gateways,
                 "heartbeat_interval": HEARTBEAT_SECONDS,
                 "heartbeat_failure_threshold": HEARTBEAT_THRESHOLD,
             }
             operator.create("system-peers", fields)
 
-    def new_member(self) -> Member:
+    def new_member(self, sample: str = SIMPLEX) -> Member:
         number = next(self.names)
-        return member(number, f"mill-{number}", install=True)
+        return member(number, f"mill-{number}", sample, install=sample != DUPLEX)
 
     def deploy(self) -> Member:
         """A new subcloud at A: managed, online, and with the values that a member needs."""
         new = self.new_member()
-        self.at_a.add_subcloud(new.creation(), wait=60)
-        values = {"bootstrap_values": new.bootstrap_values, "bootstrap_address": new.bootstrap_address}
-        self.at_a.update_subcloud(new.name, {"management-state": "managed"})
-        self.at_a.update_subcloud(new.name, values)
+        deploy(self.at_a, new)
         return new
 
     # -- What a run does to it --
@@ -161,6 +175,16 @@ class World:
         with processes.stopped(pids):
             over.wait(seconds)
         self.pauses += [Pause(pid, begin, time.monotonic()) for pid in pids]
+
+    @property
+    def told_wires(self) -> dict[str, Wire]:
+        return {"B": self.to_b}
+
+    def some_site(self, chance: random.Random) -> LabSite:
+        return chance.choice((self.a, self.a, self.b))
+
+    def some_wire(self, chance: random.Random) -> tuple[Wire, str]:
+        return chance.choice(((self.to_b, "to B"), (self.to_b, "to B"), (self.to_a, "to A")))
 
     def some_worker(self, site: LabSite, chance: random.Random) -> list[int]:
         found = processes.workers_of(site)

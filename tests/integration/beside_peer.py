@@ -16,7 +16,7 @@ from dcapi.api.request import EXTENSION
 from dcapi.jobs.inline import InlineJobs
 from dcapi.models import Base, Subcloud
 from dcapi.models.secret_values import rehome_data
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from tests.conftest import make_site
 from tests.fakes.peer import FakePeer, FakePeers
 from tests.fakes.peer_site import FakeSite
@@ -36,8 +36,8 @@ class SiteBesidePeer:
     peer: FakePeer
 
     @property
-    def parts(self) -> Parts:
-        built: Parts = self.app.extensions[EXTENSION]
+    def runtime(self) -> Runtime:
+        built: Runtime = self.app.extensions[EXTENSION]
         return built
 
     @property
@@ -46,7 +46,7 @@ class SiteBesidePeer:
 
     @property
     def jobs(self) -> InlineJobs:
-        jobs = self.parts.jobs
+        jobs = self.runtime.jobs
         assert isinstance(jobs, InlineJobs)
         return jobs
 
@@ -58,14 +58,14 @@ class SiteBesidePeer:
 
     def write(self, *rows: Any) -> int:
         """Store rows in one transaction; returns the id of the first."""
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             session.add_all(rows)
             session.commit()
             row_id: int = rows[0].id
             return row_id
 
     def change(self, model: type[Base], row_id: int, **values: Any) -> None:
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             row = session.get(model, row_id)
             for name, value in values.items():
                 setattr(row, name, value)
@@ -73,7 +73,7 @@ class SiteBesidePeer:
 
     def read(self, model: type[Row], row_id: int = 1) -> Row:
         """A row as it is now, apart from any session."""
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             found = session.get(model, row_id)
             assert found is not None
             session.expunge_all()
@@ -96,9 +96,23 @@ def app_beside(
     **settings: Any,
 ) -> Iterator[Flask]:
     """A site that meets fakes, by the id of the system peer, wherever it calls its peers."""
-    monkeypatch.setattr(dcapi, "Peers", lambda _settings: FakePeers(dict(fakes)))
+    monkeypatch.setattr(dcapi, "Peers", lambda *_: FakePeers(dict(fakes)))
     with make_site(prepared, folder, **settings) as app:
         yield app
+
+
+# What every subcloud of these tests is made of: nobody deploys them, so that they may all have one network.
+NETWORKS = {
+    "system_mode": "simplex",
+    "management_subnet": "192.168.101.0/24",
+    "management_start_address": "192.168.101.2",
+    "management_end_address": "192.168.101.50",
+    "management_gateway_address": "192.168.101.1",
+    "external_oam_subnet": "10.10.10.0/24",
+    "external_oam_gateway_address": "10.10.10.1",
+    "external_oam_floating_address": "10.10.10.12",
+    "systemcontroller_gateway_address": "192.168.204.101",
+}
 
 
 def subcloud_row(name: str, saved: dict[str, Any] | None = None, **columns: Any) -> Subcloud:
@@ -115,7 +129,7 @@ def subcloud_row(name: str, saved: dict[str, Any] | None = None, **columns: Any)
         "peer_group_id": 1,
     }
     row = Subcloud(**values | columns)
-    payload = {"name": name, "admin_password": "c2VjcmV0", "bootstrap-address": "10.10.10.12"}
+    payload = {**NETWORKS, "name": name, "admin_password": "c2VjcmV0", "bootstrap-address": "10.10.10.12"}
     rehome_data.write(row, {"saved_payload": payload | (saved or {})})
     return row
 

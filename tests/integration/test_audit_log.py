@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import click
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from dcapi.audit import LONGEST_VALUE, audited_command
+from dcapi.api.audit_entries import TYPES, VERBS
+from dcapi.audit_log import LONGEST_VALUE, audited_command
 from dcapi.auth.users import Users
+from dcapi.cli import dcapi_group
 from dcapi.errors import NotFound
 from dcapi.instance import InstanceFolder
 from dcapi.log import (
@@ -25,12 +28,21 @@ from dcapi.log import (
 )
 from dcapi.services import subcloud_groups
 from tests.conftest import ADMIN_PASSWORD
+from tests.integration.audit_lines import Entry, audit_lines
+from tests.integration.resources.conftest import peer_values
 from tests.site_client import SiteClient
-from tests.subcloud_forms import PASSWORD, new_form
+from tests.subcloud_forms import PASSWORD, form, new_form, secondary_form
 
 # Below /v1.0, where the clients that are logged in call.
 GROUPS = "/subcloud-groups"
-Entry = dict[str, Any]
+NEW_GROUP = {"name": "quays", "description": "all", "update_apply_type": "serial"}
+MEMBERS = "/subcloud-peer-groups/copied"
+COPIED = {
+    "peer-group-name": "copied",
+    "group-priority": 1,
+    "system-leader-id": "5f0c5a0e-7d51-4a6c-9b53-6a3b0d3a9c11",
+    "system-leader-name": "site-b",
+}
 Lines = Callable[[], list[Entry]]
 
 
@@ -39,11 +51,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
     """The fields of the lines written so far, but for the login of the test's own clients."""
     caplog.set_level(logging.INFO, AUDIT_LOGGER)
 
-    def found() -> list[Entry]:
-        records = [record for record in caplog.records if record.name == AUDIT_LOGGER]
-        return [{**vars(record)["fields"], "message": record.getMessage()} for record in records]
-
-    return found
+    return partial(audit_lines, caplog)
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def reader(app: Flask) -> SiteClient:
 
 
 def test_a_change_is_told_with_who_what_and_which(operator: SiteClient, lines: Lines) -> None:
-    made = operator.post(f"{GROUPS}/", json={"name": "quays", "description": "all"}).get_json()
+    made = operator.post(f"{GROUPS}/", json=NEW_GROUP).get_json()
     line = lines()[-1]
     assert line.pop("duration_ms") >= 0
     assert line.pop("user_id")
@@ -96,6 +104,17 @@ def test_the_line_names_verb_and_object(
     (line,) = lines()
     named = (line["verb"], line["object_type"], line.get("object_reference"))
     assert named == (verb, kind, reference)
+
+
+def test_the_types_of_objects_are_the_resources_that_can_be_changed(app: Flask) -> None:
+    changing = [rule.rule for rule in app.url_map.iter_rules() if VERBS.keys() & (rule.methods or set())]
+    collections = {rule.split("/<")[0].rpartition("/")[2] for rule in changing}
+    assert collections == TYPES.keys()
+
+
+@pytest.mark.parametrize("collection", TYPES)
+def test_the_type_of_an_object_is_the_singular_of_its_collection(collection: str) -> None:
+    assert f"{TYPES[collection]}s".replace("_", "-") == collection
 
 
 def test_what_is_refused_without_a_token_is_told(client: FlaskClient, lines: Lines) -> None:
@@ -145,6 +164,48 @@ def test_what_only_reads_is_not_told(operator: SiteClient, lines: Lines) -> None
     assert len(lines()) == before
 
 
+@pytest.mark.parametrize("path", ["/subclouds/1", "/subclouds/quay-1/detail", f"{MEMBERS}/subclouds"])
+def test_a_read_that_shows_secrets_is_told(
+    operator: SiteClient, reader: SiteClient, lines: Lines, app: Flask, path: str
+) -> None:
+    copy = secondary_form(region_name="quays")
+    site = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD, user_agent="dcmanager/1.0")
+    assert site.post("/subclouds", **copy).status_code == 200
+    assert operator.post("/subcloud-peer-groups", json=COPIED).status_code == 200
+    assert site.patch("/subclouds/quays", **form(peer_group="copied")).status_code == 200
+    before = len(lines())
+    assert "Winch 3" in operator.get(path).text
+    (line,) = lines()[before:]
+    assert (line["verb"], line["outcome"], line["user_name"]) == ("read secrets", "done", "admin")
+    kind, reference = path.split("/")[1:3]
+    assert (line["object_type"], line["object_reference"]) == (TYPES[kind], reference)
+    assert line.get("object_name") == (None if path.startswith(MEMBERS) else "quay-1")
+    for unseen in (
+        lambda: reader.get(path),
+        lambda: operator.get("/subclouds"),
+        lambda: operator.get("/subclouds/9"),
+    ):
+        assert "Winch 3" not in unseen().text
+    assert len(lines()) == before + 1
+
+
+def test_a_read_of_what_has_no_values_is_not_told(operator: SiteClient, lines: Lines) -> None:
+    operator.post("/subcloud-peer-groups", json=COPIED)
+    before = len(lines())
+    operator.get(f"{MEMBERS}/subclouds")
+    assert len(lines()) == before
+
+
+def test_where_a_peer_is_called_from_now_on_is_told(operator: SiteClient, lines: Lines) -> None:
+    operator.post("/system-peers", json=peer_values(1))
+    assert lines()[-1]["manager_endpoint"] == "http://192.0.2.1:5000/v3"
+    moved = {"manager_endpoint": "http://192.0.2.2:5000/v3", "manager_password": "b3RoZXI="}
+    operator.patch("/system-peers/1", json=moved)
+    assert lines()[-1]["manager_endpoint"] == moved["manager_endpoint"]
+    operator.patch("/system-peers/1", json={"heartbeat_interval": 30})
+    assert "manager_endpoint" not in lines()[-1]
+
+
 def test_another_site_is_told_from_an_operator(other_site: SiteClient, lines: Lines) -> None:
     other_site.delete("/subclouds/quay")
     line = lines()[-1]
@@ -163,6 +224,26 @@ def test_a_login_that_fails_is_told_with_the_name_that_was_tried(client: FlaskCl
     (line,) = lines()
     assert (line["user_name"], line["status"]) == ("mallory", 401)
     assert "roles" not in line
+
+
+def test_a_revoked_token_is_told_by_its_audit_id(operator: SiteClient, app: Flask, lines: Lines) -> None:
+    text = operator.headers["X-Auth-Token"]
+    headers = {"X-Auth-Token": text, "X-Subject-Token": text}
+    shown = app.test_client().get("/v3/auth/tokens", headers=headers).get_json()["token"]
+    app.test_client().delete("/v3/auth/tokens", headers=headers)
+    line = lines()[-1]
+    assert (line["verb"], line["object_type"], line["status"]) == ("delete", "token", 204)
+    assert (line["object_id"], line["object_name"]) == (shown["audit_ids"][0], "admin")
+    assert (line["user_name"], text in str(line)) == ("admin", False)
+
+
+def test_a_change_of_a_password_is_told_with_the_user_and_no_password(app: Flask, lines: Lines) -> None:
+    passwords = {"original_password": "the old one", "password": "the new one"}
+    app.test_client().post("/v3/users/4711/password", json={"user": passwords})
+    (line,) = lines()
+    assert (line["verb"], line["object_type"], line["object_reference"]) == ("password", "user", "4711")
+    assert (line["status"], line["outcome"]) == (401, "refused")
+    assert not [text for text in passwords.values() if text in str(line)]
 
 
 def log_in(client: FlaskClient, name: str, password: str) -> None:
@@ -262,6 +343,44 @@ def test_commands_that_change_something_are_told(
     (line,) = lines()
     assert line["message"] == message
     assert "a-password" not in str(line)
+
+
+# Commands that change nothing; every other one is told.
+READING = {("policy",), ("user", "list")}
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+def words_of(command: click.Command) -> Iterator[str]:
+    """What a command cannot do without."""
+    for parameter in command.params:
+        choices = getattr(parameter.type, "choices", ["nobody"])
+        if isinstance(parameter, click.Argument):
+            yield choices[0]
+        elif parameter.required:
+            yield from (parameter.opts[0], choices[0])
+        elif parameter.opts == ["--password-stdin"]:
+            yield parameter.opts[0]
+
+
+COMMANDS = dict(commands(dcapi_group))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_that_does_not_only_read_is_told(
+    app: Flask, lines: Lines, path: tuple[str, ...]
+) -> None:
+    words = [*path, *words_of(COMMANDS[path])]
+    result = app.test_cli_runner().invoke(args=["dcapi", *words], input="a-password\n")
+    assert "Usage" not in result.output, result.output
+    told = [line["sender"] for line in lines()]
+    assert told == ([] if path in READING else ["command line"])
 
 
 def test_commands_that_only_read_are_not_told(app: Flask, lines: Lines) -> None:

@@ -11,16 +11,24 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from dcapi.api.patches import MARK
 from tests.conftest import ADMIN_PASSWORD, make_site
-from tests.integration.bad_input import form_cases, json_cases, url_cases, world
+from tests.integration.bad_input import form_cases, json_cases, order_cases, url_cases, world
 from tests.integration.bad_input.calls import PEER_AGENT, Case, Request
 from tests.site_client import SiteClient
 
-CASES: tuple[Case, ...] = (*json_cases.cases(), *form_cases.cases(), *url_cases.cases())
+CASES: tuple[Case, ...] = (
+    *json_cases.cases(),
+    *form_cases.cases(),
+    *url_cases.cases(),
+    *order_cases.cases(),
+)
 
 CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Nothing is accepted there yet, so that a malformed request has no twin.
 WITHOUT_TWIN = "PATCH /subclouds/<reference>/<any("
+# Its body does not count.
+WITHOUT_BODY = "PATCH /peer-group-associations/<reference>/sync"
 
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
@@ -129,6 +137,15 @@ def _differs(site: Site, case: Case) -> str | None:
     answer = site.call(case.bad)
     expected = answer.status_code == case.code and case.text in answer.get_json()["description"]
     return None if expected else answer.text
+
+
+def test_every_patch_is_judged_in_the_same_order(shared_site: Site) -> None:
+    patches = [rule for rule in shared_site.app.url_map.iter_rules() if "PATCH" in (rule.methods or set())]
+    views = {f"PATCH {rule.rule.removeprefix('/v1.0')}": rule.endpoint for rule in patches}
+    unmarked = [key for key, view in views.items() if not hasattr(shared_site.app.view_functions[view], MARK)]
+    assert unmarked == []
+    with_body = {route for route in views if not route.startswith(WITHOUT_TWIN)} - {WITHOUT_BODY}
+    assert {case.route for case in order_cases.cases()} == with_body
 
 
 def test_the_table_has_many_requests_for_each_route_that_changes_something(shared_site: Site) -> None:

@@ -12,7 +12,7 @@ import requests
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 from tests.faults.troubles import Trouble
 from tests.faults.wire import Wire
 
@@ -51,7 +51,7 @@ def wire() -> Iterator[Wire]:
         server.server_close()
 
 
-def test_a_request_has_ended_when_the_site_answered_however_long_the_answer_takes(wire: Wire) -> None:
+def test_request_has_ended_once_the_site_answered(wire: Wire) -> None:
     """Otherwise the next write of somebody else would seem to meet it on the way."""
     trouble = HeldAnswer()
     wire.befall(trouble)

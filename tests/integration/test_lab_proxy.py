@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from dcapi.lab.faults import Answer, Close, Delay, Fault, Hang, Hold, Reset
+from dcapi.lab.faults import Answer, Close, Delay, Fault, Hang, Reset, Stall
+from dcapi.lab.polling import wait_until
 from dcapi.lab.ports import Port
 from dcapi.lab.proxy import Proxy
-from dcapi.lab.waiting import wait_until
 
 
 class EchoSite(BaseHTTPRequestHandler):
@@ -137,9 +137,9 @@ def test_connections_are_kept_alive_on_both_sides(proxy: Proxy, site: Site, clie
 def test_a_held_request_waits_while_others_pass(
     proxy: Proxy, site: Site, client: requests.Session, aside: ThreadPoolExecutor
 ) -> None:
-    with proxy.add(Hold("POST", "/members")) as hold:
+    with proxy.add(Stall("POST", "/members")) as stall:
         held = aside.submit(requests.post, f"{proxy.url}/members", data=b"two", timeout=10)
-        hold.wait_taken()
+        stall.wait_taken()
         assert client.get(f"{proxy.url}/members").status_code == 200
         assert ("POST", "/members") not in site.served
         assert not held.done()
@@ -187,7 +187,7 @@ def test_a_hanging_site_accepts_and_never_answers(proxy: Proxy, client: requests
 
 
 def test_a_request_whose_client_left_does_not_arrive_later(proxy: Proxy, site: Site) -> None:
-    with proxy.add(Hold("POST")), pytest.raises(requests.ReadTimeout):
+    with proxy.add(Stall("POST")), pytest.raises(requests.ReadTimeout):
         requests.post(f"{proxy.url}/x", data=b"x", timeout=(1, 0.2))
     assert requests.get(f"{proxy.url}/y", timeout=10).status_code == 200
     assert site.served == [("GET", "/y")]
@@ -211,9 +211,9 @@ def test_a_refusing_proxy_is_a_site_that_is_down_and_comes_back(
 
 
 def test_refusing_cuts_the_request_that_is_under_way(proxy: Proxy, aside: ThreadPoolExecutor) -> None:
-    with proxy.add(Hold()) as hold:
+    with proxy.add(Stall()) as stall:
         under_way = aside.submit(requests.get, f"{proxy.url}/x", timeout=10)
-        hold.wait_taken()
+        stall.wait_taken()
         proxy.refuse()
         with pytest.raises(requests.ConnectionError):
             under_way.result(10)

@@ -26,7 +26,7 @@ SENT = "req-3f2504e0-4f89-41d3-9a0c-0305e82c3301"
         ("HEAD", "/", 200),
         ("GET", "/v1.0/subclouds", 401),
         ("GET", "/v1.0/no-such-thing", 404),
-        ("DELETE", "/v3/auth/tokens", 405),
+        ("PATCH", "/v3/auth/tokens", 405),
         ("BREW", "/", 405),
         ("POST", "/v3/auth/tokens", 400),
     ],

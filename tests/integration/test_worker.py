@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from config import worker
-from config.worker import Lingering
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
+from dcapi.serving import worker
+from dcapi.serving.worker import Lingering
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 # So many would stop a main loop that waits two seconds for each of them for longer than is bearable.

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 from tests.keystone.server import ADMIN_PASSWORD, SITE_URL
 
 Json = dict[str, Any]

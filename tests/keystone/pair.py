@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B
 from dcapi.lab.operator import Operator, base64_text
-from dcapi.lab.pair import GATEWAY_A, GATEWAY_B, Pair, peer_fields
+from dcapi.lab.pair import Pair, peer_fields
 from dcapi.lab.site import LabSite
 from tests.keystone.cloud import PASSWORD, Cloud
 from tests.keystone.server import Door, Keystone
@@ -52,16 +53,16 @@ class KeystonePair(Pair):
 
     def introduce(self) -> None:
         pairs = (
-            (self.at_a, self.a, self.b, self.door_b, GATEWAY_B),
-            (self.at_b, self.b, self.a, self.door_a, GATEWAY_A),
+            (self.at_a, self.a, self.b, self.door_b, GATEWAYS_B),
+            (self.at_b, self.b, self.a, self.door_a, GATEWAYS_A),
         )
-        for operator, own, other, door, gateway in pairs:
+        for operator, own, other, door, gateways in pairs:
             if operator.find("system-peers", other.name) is None:
                 login = {
                     "manager_username": self.users[own.name],
                     "manager_password": base64_text(PASSWORD),
                 }
-                fields = peer_fields(other, door.url, gateway) | login
+                fields = peer_fields(other, door.url, gateways) | login
                 # Nobody is to be declared away because Keystone takes its time on a busy machine.
                 operator.create("system-peers", fields | {"heartbeat_interval": HEARTBEAT_SECONDS})
 

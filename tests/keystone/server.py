@@ -15,8 +15,8 @@ from pathlib import Path
 
 import requests
 
+from dcapi.lab.polling import wait_until
 from dcapi.lab.ports import Port
-from dcapi.lab.waiting import wait_until
 
 ADMIN_PASSWORD = "Boot*strap3"
 SERVE = Path(__file__).parent / "serve.py"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcapi.lab.faults import Hold
+from dcapi.lab.faults import Stall
+from dcapi.lab.polling import wait_until
 from dcapi.lab.shared_group import mixed_members, shared_group
-from dcapi.lab.waiting import wait_until
 from tests.keystone.cloud import PASSWORD, Cloud
 from tests.keystone.pair import KeystonePair
 from tests.keystone.server import Keystone
@@ -41,7 +41,7 @@ def test_a_token_that_ends_in_the_middle_of_a_sync_is_replaced(
         pair.introduce()
         group = pair.at_a.create("subcloud-peer-groups", {"peer-group-name": "hourglasses"})
         pair.join_all(group["id"], mixed_members(pair, "hourglass", 3))
-        with pair.proxy.add(Hold("POST", "/v1.0/subclouds/?", times=1)) as hold:
+        with pair.proxy.add(Stall("POST", "/v1.0/subclouds/?", times=1)) as stall:
             association = pair.at_a.create(
                 "peer-group-associations",
                 {
@@ -50,7 +50,7 @@ def test_a_token_that_ends_in_the_middle_of_a_sync_is_replaced(
                     "peer_group_priority": 3,
                 },
             )
-            hold.wait_taken(within=120)
+            stall.wait_taken(within=120)
             cloud.end_tokens(pair.users[pair.a.name])
         wait_until(
             "the sync to end",

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dcapi.auth.keystone import NOT_ANSWERING
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 from tests.conftest import make_site
 from tests.keystone.cloud import PASSWORD, Cloud, project
 from tests.keystone.conftest import keystone_settings
@@ -82,9 +82,7 @@ def test_each_role_gets_as_far_as_its_rules_let_it(
     assert found == wanted
 
 
-def test_a_token_of_the_project_services_counts_and_one_of_another_does_not(
-    client: FlaskClient, cloud: Cloud
-) -> None:
+def test_token_of_project_services_counts_and_of_others_not(client: FlaskClient, cloud: Cloud) -> None:
     for name, code in (("services", 200), ("another", 403)):
         token = cloud.token(cloud.user("admin", name), scope=project(name))
         assert asked(client, token).status_code == code
@@ -154,9 +152,7 @@ def test_spoofed_headers_gain_nothing(client: FlaskClient, tokens: dict[str, str
         assert client.get(SUBCLOUDS, headers=visitor).status_code == 403
 
 
-def test_an_application_credential_logs_in_and_one_for_other_calls_does_not(
-    client: FlaskClient, cloud: Cloud
-) -> None:
+def test_application_credential_logs_in_unless_it_is_restricted(client: FlaskClient, cloud: Cloud) -> None:
     name = cloud.user("reader")
     for rules, code in ((None, 200), ([{"path": "/v2/servers", "method": "GET", "service": "compute"}], 401)):
         token = cloud.token_of_application(name, PASSWORD, rules)

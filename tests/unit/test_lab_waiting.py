@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dcapi.lab import waiting
-from dcapi.lab.waiting import OverdueError, wait_until, wait_until_still
+from dcapi.lab import polling
+from dcapi.lab.polling import OverdueError, wait_until, wait_until_still
 
 
 class Clock:
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=clock.sleep))
+    monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=clock.sleep))
     return clock
 
 
@@ -38,7 +38,7 @@ def test_what_comes_true_is_returned_at_once(clock: Clock) -> None:
     assert clock.now == 103
 
 
-def test_what_does_not_come_true_in_time_is_an_error_that_shows_what_was_seen(clock: Clock) -> None:
+def test_wait_that_times_out_shows_what_was_seen(clock: Clock) -> None:
     with pytest.raises(OverdueError, match="ten: not within 20 s; seen last: 9"):
         wait_until("ten", clock.until(9), lambda seen: seen >= 10, within=20, every=1)
 

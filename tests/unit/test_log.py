@@ -208,6 +208,20 @@ def test_an_audit_file_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("configured")
+def test_a_worker_starts_although_the_file_of_its_master_is_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    settings = settings_from({"AUDIT_FILE": str(folder / "audit.log")})
+    configure_logging(settings)
+    folder.rename(tmp_path / "away")
+    configure_logging(settings)
+    logging.getLogger(AUDIT_LOGGER).info("written")
+    assert "written" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("configured")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dying_thread_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(settings_from({"LOG_FORMAT": "json"}))

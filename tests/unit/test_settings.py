@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 
+from dcapi.auth.strategy import STRATEGIES
+from dcapi.deploy.registry import DEPLOYERS
 from dcapi.errors import SettingsError
-from dcapi.settings import CHOICES, LIMITS, Settings, from_environment, unknown_names
+from dcapi.jobs.engines import ENGINES
+from dcapi.settings import CHOICES, LIMITS, NEEDS, Settings, from_environment, settings_from, unknown_names
 
 NAMES = {field.name for field in dataclasses.fields(Settings)}
 
@@ -47,6 +51,7 @@ def test_a_text_becomes_what_the_default_is(name: str, text: str, value: object)
         ("LOG_LEVEL", "LOUD"),
         ("PUBLIC_URL", "ftp://site"),
         ("SITE_NAME", " "),
+        ("SITE_NAME", "x" * 256),
         ("OPERATION_SECRET_TTL", "-5"),
         ("PEER_MAX_ANSWER", "-1"),
         ("HEARTBEAT_INTERVAL_MIN", "601"),
@@ -62,6 +67,14 @@ def test_what_does_not_fit_is_refused_and_named(name: str, text: str) -> None:
 def test_intervals_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(SettingsError, match="HEARTBEAT_INTERVAL_MAX"):
         from_environment({"DCAPI_HEARTBEAT_INTERVAL_MIN": "500", "DCAPI_HEARTBEAT_INTERVAL_MAX": "20"})
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_setting_that_means_nothing_alone_names_what_it_needs(name: str) -> None:
+    value = True if isinstance(getattr(Settings(), name), bool) else "/a.pem"
+    with pytest.raises(SettingsError, match=f"DCAPI_{name} is set without DCAPI_{NEEDS[name]}"):
+        settings_from({name: value})
+    assert getattr(settings_from({name: value, NEEDS[name]: "/b.pem"}), name) == value
 
 
 def test_misspelt_names_are_found_and_those_of_tests_are_not() -> None:
@@ -118,3 +131,11 @@ def test_a_url_that_callers_are_told_holds_no_password(name: str, scheme: str) -
 
 def test_the_password_for_keystone_does_not_show() -> None:
     assert "Ice*cream9" not in repr(from_environment(KEYSTONE))
+
+
+@pytest.mark.parametrize(
+    ("name", "registry"),
+    [("DEPLOYER", DEPLOYERS), ("AUTH_STRATEGY", STRATEGIES), ("JOBS_ENGINE", ENGINES)],
+)
+def test_a_setting_takes_exactly_the_words_of_its_registry(name: str, registry: Mapping[str, object]) -> None:
+    assert CHOICES[name] == tuple(registry)

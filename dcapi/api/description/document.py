@@ -12,10 +12,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from werkzeug.routing import Rule
 
-from dcapi.api.description import answers, forms, other_answers
+from dcapi.api.description import forms, other_responses, responses
 from dcapi.api.description.fields import JsonSchema, describe
 from dcapi.api.description.operation import FORM, Body, Operation
-from dcapi.api.description.operations import ENCODING, TABLES
+from dcapi.api.description.operation_table import ENCODING, TABLES
 from dcapi.api.description.parameters import (
     HEADERS,
     PARAMETERS,
@@ -34,7 +34,9 @@ API_VERSION = "1.0"
 TITLE = "Distributed Cloud manager API"
 DESCRIPTION = (
     "The API of the StarlingX Distributed Cloud manager: system peers, subcloud peer groups and their "
-    "associations, subclouds and subcloud groups. Every path is also there with a slash at its end."
+    "associations, subclouds and subcloud groups. Every path is also there with a slash at its end. A site "
+    "that asks other sites for certificates answers 403 to every call that says a site sends it and shows "
+    "none."
 )
 RULE_KEY = "x-dcapi-rule"
 TOKEN_SCHEME = "token"  # noqa: S105 (a name, no password)
@@ -46,7 +48,8 @@ VARIABLE = re.compile(r"<(?:(?P<converter>[a-z]+)(?:\((?P<words>[^)]*)\))?:)?(?P
 # What every call can answer, and what needs a body, a token, a rule or a reference to be answered.
 ALWAYS = (413, 500, 503)
 WITH_BODY = (400,)
-WITH_TOKEN = (401,)
+# A user may have a limit of requests.
+WITH_TOKEN = (401, 429)
 WITH_RULE = (403,)
 # An empty reference is the address of the collection, which takes other methods.
 WITH_REFERENCE = (404, 405)
@@ -131,11 +134,11 @@ def _add_components(spec: APISpec) -> None:
         spec.components.parameter(name, parameter["in"], parameter)
     for name, header in HEADERS.items():
         spec.components.header(name, header)
-    schemas = {**answers.COMPONENTS, **other_answers.COMPONENTS, **answers.ERROR_COMPONENTS}
+    schemas = {**responses.COMPONENTS, **other_responses.COMPONENTS, **responses.ERROR_COMPONENTS}
     for name, schema in schemas.items():
         spec.components.schema(name, schema)
     spec.components.schema("BootstrapValues", forms.BOOTSTRAP_VALUES)
-    spec.components.schema("InstallValues", schema=InstallValuesSchema())
+    spec.components.schema("InstallValues", forms.INSTALL_VALUES, schema=InstallValuesSchema())
 
 
 class _Writer:
@@ -173,7 +176,7 @@ class _Writer:
     def _content(self, body: Body) -> dict[str, Any]:
         if body.component not in self.spec.components.schemas:
             self.spec.components.schema(body.component, self._schema(body))
-        content: dict[str, Any] = {"schema": answers.named(body.component)}
+        content: dict[str, Any] = {"schema": responses.named(body.component)}
         if body.media_type == FORM:
             content["encoding"] = {part: ENCODING[part] for part in body.beside if part in ENCODING}
         if body.example is not None:
@@ -191,12 +194,13 @@ class _Writer:
 
     def _responses(self, route: Route, operation: Operation) -> dict[str, Any]:
         content = {operation.media_type: {"schema": operation.answer}}
+        body = {} if operation.answer is None else {"content": content}
         answered = {
             operation.code: "As asked.",
             **operation.also,
         }
         responses: dict[int, Any] = {
-            code: {"description": text, "headers": headers(*operation.headers), "content": content}
+            code: {"description": text, "headers": headers(*operation.headers), **body}
             for code, text in answered.items()
         }
         links = _links(route, list(self.routes.values()))

@@ -1,8 +1,8 @@
 """The fields of requests as JSON Schema.
 
 What a field takes is what its description allows, with two exceptions that no schema says well: a string of
-digits beyond a number's limits, and a text that only looks like what it should be (base64 of nothing). A
-request with one of those is refused with a documented status.
+digits beyond a number's limits, and a text that only looks like what it should be (base64 of nothing, a name
+that a site has for itself). A request with one of those is refused with a documented status.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 from marshmallow import Schema
 from marshmallow import fields as marshmallow_fields
 
+from dcapi.models.limits import NAME_LENGTH
 from dcapi.schemas import fields, install_values, subclouds
-from dcapi.schemas.fields import NAME_LENGTH, SHORTER_LENGTH, Checked
+from dcapi.schemas.fields import SHORTER_LENGTH, Checked
 from dcapi.schemas.identity import UNSCOPED, ScopeField
 
 JsonSchema = dict[str, Any]
@@ -26,6 +27,7 @@ class FormSchema(Schema):
 
 # Regular expressions of JSON Schema are ECMA-262's, which look for a match anywhere.
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+PRINTABLE_LINES = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f]*$"
 NAME = r"^[^.*+?|()\[\]{}^$/\u0000-\u001f\u007f-\u009f]+$"
 SUBCLOUD_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 UUID = r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"
@@ -34,8 +36,22 @@ HTTP_URL = f"^{fields.HTTP_URL_FORM}$"
 DIGITS = r"^[0-9]{1,20}$"
 RELEASE = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$"
 REGION_OF_DIGITS = r"^[0-9]{32}$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
+_GROUP = "[0-9a-fA-F]{1,4}"
+# Groups on both sides of the colons that stand for those that are zero, or on one of them, or eight.
+_IPV6 = "|".join(
+    [
+        f"({_GROUP}:){{7}}{_GROUP}",
+        f"({_GROUP}:){{1,7}}:",
+        *(f"({_GROUP}:){{1,{7 - after}}}(:{_GROUP}){{1,{after}}}" for after in range(1, 7)),
+        f":((:{_GROUP}){{1,7}}|:)",
+    ]
+)
+TWO_ADDRESSES = f"^({_IPV4} *, *({_IPV6})|({_IPV6}) *, *{_IPV4})$"
 BOOLEAN_WORD = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE])$"
 
+BLANK: JsonSchema = {"type": "string", "pattern": r"^\s*$"}
 # A part of a form that has a file name; the type of its content stands in the encoding of the form.
 A_FILE: JsonSchema = {"type": "string", "contentMediaType": "application/octet-stream"}
 
@@ -61,6 +77,11 @@ def whole_number(lowest: int, highest: int) -> JsonSchema:
     return {"anyOf": [number, {"type": "string", "pattern": DIGITS}]}
 
 
+def _one_line(field: Any) -> JsonSchema:
+    """Line breaks become blanks before anything is judged; blanks at the ends are not counted."""
+    return {**text(shortest=field.shortest, longest=field.longest), "pattern": PRINTABLE_LINES}
+
+
 def text(*, longest: int, shortest: int = 0) -> JsonSchema:
     return {"type": "string", "minLength": shortest, "maxLength": longest, "pattern": PRINTABLE}
 
@@ -73,7 +94,7 @@ def _name(field: Any) -> JsonSchema:
 
 
 def _subcloud_name(_field: Any) -> JsonSchema:
-    foreign = {**A_NAME, "description": "From another site alone."}
+    foreign = {**A_NAME, "description": "Only from another site."}
     return {"anyOf": [A_SUBCLOUD_NAME, foreign]}
 
 
@@ -90,6 +111,7 @@ def _group_reference(_field: Any) -> JsonSchema:
 KINDS: dict[type[Checked], Callable[[Any], JsonSchema]] = {
     fields.WholeNumber: lambda field: whole_number(field.lowest, field.highest),
     fields.PlainText: lambda field: text(shortest=field.shortest, longest=field.longest),
+    fields.OneLine: _one_line,
     fields.Name: _name,
     fields.SubcloudName: _subcloud_name,
     fields.Uuid: lambda _: {"type": "string", "pattern": UUID},
@@ -97,20 +119,25 @@ KINDS: dict[type[Checked], Callable[[Any], JsonSchema]] = {
     fields.IpAddress: lambda _: {
         "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]
     },
+    fields.IpAddresses: lambda _: {
+        "anyOf": [
+            {"type": "string", "format": "ipv4"},
+            {"type": "string", "format": "ipv6"},
+            {"type": "string", "maxLength": SHORTER_LENGTH, "pattern": TWO_ADDRESSES},
+        ],
+        "description": "An address, or two of different IP versions, `a,b`.",
+    },
     fields.Base64Text: lambda field: {
         "type": "string",
         "maxLength": field.longest,
         "pattern": BASE64,
-        "description": "Base64 of a UTF-8 text.",
+        "description": "UTF-8 text in base64.",
     },
     fields.HttpUrl: lambda _: {"type": "string", "maxLength": SHORTER_LENGTH, "pattern": HTTP_URL},
     fields.Boolean: lambda _: {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": BOOLEAN_WORD}]},
     fields.FileOrText: lambda _: A_FILE,
     fields.Given: lambda _: {},
-    install_values.HostAddress: lambda _: {
-        "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]
-    },
-    install_values.AtLeast: lambda field: whole_number(field.lowest, install_values.LARGEST),
+    install_values.Filled: lambda _: {"not": {"anyOf": [{"type": "null"}, BLANK]}},
     subclouds.GroupReference: _group_reference,
     subclouds.RegionName: _region_name,
     subclouds.Release: lambda _: {"type": "string", "pattern": RELEASE},

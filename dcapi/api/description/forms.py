@@ -4,15 +4,14 @@ that are read apart from those."""
 from __future__ import annotations
 
 from dcapi.api.description.fields import A_FILE, PRINTABLE, FormSchema, JsonSchema
+from dcapi.models.bootstrap_forms import SYSTEM_MODES
 from dcapi.models.network_values import (
-    ADDRESS_KEYS,
     ADMIN_GATEWAY,
     ADMIN_KEYS,
+    FORM_KEYS,
     MANAGEMENT_GATEWAY,
     REQUIRED_KEYS,
-    SUBNET_KEYS,
 )
-from dcapi.schemas.bootstrap_values import SYSTEM_MODES
 from dcapi.schemas.subclouds import NewSubcloudSchema, PeerSubcloudChangeSchema, RedeploymentSchema
 
 YAML = "application/yaml"
@@ -40,41 +39,67 @@ def _file(description: str) -> JsonSchema:
     return {**A_FILE, "description": description}
 
 
-_FROM_THE_VALUES = "Wins over the key of this name in the bootstrap values."
-_BOOTSTRAP_FILE = _file("Bootstrap values: YAML as described by BootstrapValues. A text is taken too.")
-_INSTALL_FILE = _file("Install values: YAML as described by InstallValues. A text is taken too.")
+_FROM_THE_VALUES = "Takes precedence over the key of this name in the bootstrap values."
+_BOOTSTRAP_FILE = _file("Bootstrap values: YAML as described by BootstrapValues. A text field will do too.")
+_INSTALL_FILE = _file("Install values: YAML as described by InstallValues. A text field will do too.")
 
 NEW_SUBCLOUD_PARTS: dict[str, JsonSchema] = {
     "bootstrap_values": _BOOTSTRAP_FILE,
     "install_values": _INSTALL_FILE,
     "deploy_config": _file("The configuration that is deployed last. Must be a file."),
-    **{key: _text(_FROM_THE_VALUES) for key in ("system_mode", *SUBNET_KEYS, *ADDRESS_KEYS)},
+    "cloud_init_config": _file("Of an enrolment, which is not supported yet."),
+    **{key: _text(_FROM_THE_VALUES) for key in ("system_mode", *FORM_KEYS)},
 }
 
-REDEPLOYMENT_PARTS = {part: NEW_SUBCLOUD_PARTS[part] for part in DOCUMENTS}
+REDEPLOYMENT_PARTS: dict[str, JsonSchema] = {
+    **{part: NEW_SUBCLOUD_PARTS[part] for part in DOCUMENTS},
+    "bootstrap_address": _text("The same as bootstrap-address."),
+}
+
+# Values of a JSON body that are judged with the subcloud's own.
+PRESTAGING_VALUES: dict[str, JsonSchema] = {
+    "release": {
+        "type": ["string", "null"],
+        "pattern": "^([0-9]{2}\\.[0-9]{2})?$",
+        "description": "MM.mm, such as 24.09. Without it the release of this site.",
+    }
+}
 
 SUBCLOUD_CHANGE_PARTS: dict[str, JsonSchema] = {
     "bootstrap_values": _BOOTSTRAP_FILE,
     "install_values": _INSTALL_FILE,
-    "bootstrap-address": _text("From another site alone: the same as bootstrap_address."),
-    "region_name": _text("From another site alone: is ignored."),
+    "bootstrap-address": _text("Only from another site: the same as bootstrap_address."),
+    "region_name": _text("Only from another site: ignored."),
 }
 
-_NETWORK_TEXT: JsonSchema = {"type": "string"}
+_NETWORK_TEXT: JsonSchema = {
+    "type": "string",
+    "description": "One value, or two of different IP versions: `a,b`, the primary one first.",
+}
 
 # What is judged of bootstrap values; everything else in them is kept and used as it is.
 BOOTSTRAP_VALUES: JsonSchema = {
     "type": "object",
     "description": (
-        f"What makes a system out of a node. Either {MANAGEMENT_GATEWAY} is there, or all of "
-        f"{', '.join(ADMIN_KEYS)}. Keys of the form of a new subcloud count here as well."
+        f"What makes a node a system. Give either {MANAGEMENT_GATEWAY} or all of {', '.join(ADMIN_KEYS)}. "
+        "Keys of the form of a new subcloud count here too."
     ),
     "properties": {
         "name": {"type": "string"},
         "system_mode": {"type": "string", "enum": list(SYSTEM_MODES)},
-        **dict.fromkeys((*SUBNET_KEYS, *ADDRESS_KEYS), _NETWORK_TEXT),
+        **dict.fromkeys(FORM_KEYS, _NETWORK_TEXT),
         "admin_password": {"type": "string"},
     },
     "required": ["name", "system_mode", *REQUIRED_KEYS],
     "anyOf": [{"required": [MANAGEMENT_GATEWAY]}, {"required": [ADMIN_GATEWAY]}],
+}
+
+# What the schema of install values cannot say.
+INSTALL_VALUES: JsonSchema = {
+    "description": (
+        "How the software comes onto the first node. bmc_address, nexthop_gateway and the network are of the "
+        "IP version of bootstrap_address, and bmc_address of that of the primary OAM subnet. network_address "
+        "needs nexthop_gateway and network_mask. software_version must be the release that is installed; it "
+        "is filled in where it is missing. Not judged in a secondary subcloud from another site."
+    ),
 }

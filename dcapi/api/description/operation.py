@@ -36,12 +36,13 @@ class Body:
 class Operation:
     """A call, as far as its route, its view's mark and its schemas do not tell.
 
-    ``answer`` is the schema of its success. ``errors`` are the statuses that only some calls can give, with
-    what they mean here. ``bodies`` are alternatives, one for a media type. ``parameters`` name components.
+    ``answer`` is the schema of its success, None for one without a body. ``errors`` are the statuses that
+    only some calls can give, with what they mean here. ``bodies`` are alternatives, one for a media type.
+    ``parameters`` name components.
     """
 
     summary: str
-    answer: JsonSchema
+    answer: JsonSchema | None
     errors: Mapping[int, str] = field(default_factory=dict)
     bodies: tuple[Body, ...] = ()
     parameters: tuple[str, ...] = ()
@@ -57,8 +58,12 @@ Table = Mapping[str, Operation]
 
 
 def json_body(
-    schema: type[Schema], *, example: Mapping[str, object] | None = None, component: str = ""
+    schema: type[Schema],
+    *,
+    example: Mapping[str, object] | None = None,
+    component: str = "",
+    required: tuple[str, ...] | None = None,
 ) -> tuple[Body, ...]:
-    """A JSON body that a schema loads."""
+    """A JSON body that a schema loads; ``required`` replaces what the schema requires."""
     name = component or schema.__name__.removesuffix("Schema")
-    return (Body(name, lambda _: schema(), example=example),)
+    return (Body(name, lambda _: schema(), required=required, example=example),)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcapi.api.description.answers import TEXT, named
+from dcapi.api.description.responses import TEXT, named
 from dcapi.api.errors import MEANINGS
-from dcapi.api.request import PEER_USER_AGENT
 from dcapi.api.request_ids import HEADER as REQUEST_ID
+from dcapi.auth.context import SITE_USER_AGENT
 
 REFERENCE = "reference"
 
-# First part of a path below /v1.0 → what a reference in it is.
+# First part of a path below the version → what a reference in it is.
 REFERENCES: dict[str, str] = {
     "system-peers": "Id, UUID or name of the system peer.",
     "subcloud-peer-groups": "Id or name of the subcloud peer group.",
     "peer-group-associations": "Id of the association.",
     "subclouds": "Id or name of the subcloud; from another site its region name, and to delete its name.",
     "subcloud-groups": "Id or name of the subcloud group.",
+    "users": "Id of the user.",
 }
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "FromAnotherSite": {
         "name": "User-Agent",
         "in": "header",
-        "description": f"{PEER_USER_AGENT} says that the request comes from another site.",
-        "schema": {**TEXT, "examples": [PEER_USER_AGENT]},
+        "description": f"{SITE_USER_AGENT} says that the request comes from another site.",
+        "schema": {**TEXT, "examples": [SITE_USER_AGENT]},
     },
     "Prefer": {
         "name": "Prefer",
@@ -36,13 +37,19 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "Force": {
         "name": "force",
         "in": "query",
-        "description": "true deletes here alone, whatever the peer has.",
+        "description": "true deletes only here, whatever the peer has.",
+        "schema": {**TEXT, "examples": ["true"]},
+    },
+    "ForceSubcloud": {
+        "name": "force",
+        "in": "query",
+        "description": "true ends what is being done with the subcloud, and deletes it all the same.",
         "schema": {**TEXT, "examples": ["true"]},
     },
     "NoCatalogue": {
         "name": "nocatalog",
         "in": "query",
-        "description": "When it is there, whatever its value, the answer holds no catalogue.",
+        "description": "If present, whatever its value, the answer has no catalogue.",
         "schema": TEXT,
         "allowEmptyValue": True,
     },
@@ -61,7 +68,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "schema": {"type": "string", "pattern": "^req-[0-9a-f-]{36}$"},
     },
-    "PreferenceApplied": {"description": "Present when it was waited.", "schema": TEXT},
+    "PreferenceApplied": {"description": "Present if the request waited.", "schema": TEXT},
     "SubjectToken": {"description": "The token.", "required": True, "schema": TEXT},
     "WhereToLogIn": {"description": "Where to log in.", "required": True, "schema": TEXT},
     "RetryAfter": {"description": "Seconds.", "schema": TEXT},

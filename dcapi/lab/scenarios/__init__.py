@@ -19,6 +19,7 @@ from dcapi.lab.scenarios.membership import (
     changes_put_both_out_of_sync,
     group_is_shared,
 )
+from dcapi.lab.scenarios.original_peer import lost_original_is_taken_over
 from dcapi.lab.scenarios.outage import changes_with_the_peer_down_fail
 from dcapi.lab.scenarios.race import change_during_a_sync_is_not_lost
 from dcapi.lab.scenarios.recovery import (
@@ -55,4 +56,5 @@ SCENARIOS = (
     Scenario(9, "a site killed in the middle of a sync finishes it", killed_site_finishes_its_sync),
     Scenario(10, "a change during a sync is not lost", change_during_a_sync_is_not_lost),
     Scenario(11, "a lost site's subclouds are taken over, and go home again", lost_site_is_taken_over),
+    Scenario(12, "the same with an original at the other end, and no storm", lost_original_is_taken_over),
 )

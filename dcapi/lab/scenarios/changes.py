@@ -37,6 +37,17 @@ def _bootstrap_values(member: Member) -> Json:
     return {"bootstrap_values": {**member.bootstrap_values, "dns_servers": ["10.128.0.7"], "timezone": "CET"}}
 
 
+def _second_network(member: Member) -> Json:
+    """The management network gets a second IP version."""
+    values = member.bootstrap_values
+    prefix = f"fd41:0:{values['management_subnet'].split('.')[2]}::"
+    ends = {"subnet": "/64", "start_address": "2", "end_address": "40", "gateway_address": "1"}
+    dual = {
+        f"management_{name}": f"{values[f'management_{name}']},{prefix}{end}" for name, end in ends.items()
+    }
+    return {"bootstrap_values": {**values, **dual}}
+
+
 def _bootstrap_password(member: Member) -> Json:
     return {"bootstrap_values": {**member.bootstrap_values, "admin_password": "Ebb&flow 11"}}
 
@@ -63,6 +74,7 @@ CHANGES = (
     Change("description", _description),
     Change("location", _location),
     Change("bootstrap values", _bootstrap_values),
+    Change("a second IP version in the bootstrap values", _second_network),
     Change("a password in the bootstrap values", _bootstrap_password),
     Change("bootstrap address", _bootstrap_address),
     Change("install values", _install_values),
@@ -74,4 +86,5 @@ CHANGES = (
 def make_other_group(pair: Pair) -> None:
     """Let the subcloud group exist that members are put in."""
     if pair.at_a.find("subcloud-groups", OTHER_GROUP) is None:
-        pair.at_a.create("subcloud-groups", {"name": OTHER_GROUP, "description": "Everything near the sea"})
+        group = {"name": OTHER_GROUP, "description": "Everything near the sea"}
+        pair.at_a.create("subcloud-groups", {**group, "update_apply_type": "parallel"})

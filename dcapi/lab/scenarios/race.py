@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dcapi.lab.expectations import expect, expect_equal
-from dcapi.lab.faults import Hold
+from dcapi.lab.faults import Stall
 from dcapi.lab.operator import Json
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate
-from dcapi.lab.waiting import wait_until
 
 MEMBERS = 4
 # The request that creates a member at the peer.
@@ -21,10 +21,10 @@ def change_during_a_sync_is_not_lost(pair: Pair) -> None:
         pair.introduce()
         group = pair.at_a.create(GROUPS, {"peer-group-name": "kites"})
         pair.join_all(group["id"], [pair.new_member("kite") for _ in range(MEMBERS)])
-    with pair.proxy.add(Hold(*CREATION, skip=1, times=1)) as hold:
+    with pair.proxy.add(Stall(*CREATION, skip=1, times=1)) as stall:
         with pair.step("a sync is held at the second member's request"):
             shared = associate(pair, group, wait=None)
-            hold.wait_taken()
+            stall.wait_taken()
         with pair.step("a member that B has already is changed"):
             changed = _member_at_b(shared)
             pair.at_a.update_subcloud(changed["name"], {"description": NEW_DESCRIPTION})

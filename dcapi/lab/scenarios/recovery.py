@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from dcapi.lab.expectations import expect, expect_equal
-from dcapi.lab.faults import Hold
+from dcapi.lab.faults import Stall
 from dcapi.lab.operator import Json
 from dcapi.lab.pair import Pair
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate, shared_group
@@ -80,9 +80,9 @@ def killed_site_finishes_its_sync(pair: Pair) -> None:
         group = pair.at_a.create(GROUPS, {"peer-group-name": "quarries"})
         pair.join_all(group["id"], [pair.new_member("quarry") for _ in range(MANY)])
     step = pair.step(f"A is killed in the middle of the sync, after {SOME} members")
-    with pair.proxy.add(Hold(*CREATION, skip=SOME)) as hold, step:
+    with pair.proxy.add(Stall(*CREATION, skip=SOME)) as stall, step:
         shared = associate(pair, group, wait=None)
-        hold.wait_taken()
+        stall.wait_taken()
         pair.a.kill()
     with pair.step("A starts again, and ends the sync by itself") as note:
         pair.a.start()

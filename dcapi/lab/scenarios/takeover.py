@@ -6,10 +6,10 @@ from dcapi.lab.expectations import expect, expect_equal
 from dcapi.lab.members import SYSADMIN_PASSWORD
 from dcapi.lab.operator import Json, Operator
 from dcapi.lab.pair import OUTCOME_SECONDS, Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.report import Note
 from dcapi.lab.shared_group import GROUPS, SharedGroup, mixed_members, shared_group
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
 
 MEMBERS = 3
 
@@ -31,6 +31,7 @@ def lost_site_is_taken_over(pair: Pair) -> None:
         pair.a.start()
         wait_members(pair.at_a, shared.name, FOLLOWING)
         shared.expect_status("in-sync")
+        shared.expect_same_networks()
         expect_leader(shared, pair.b)
     with pair.step("A takes the group home, from a B that is alive") as note:
         take_over(pair.at_a, pair.a, shared.name, note)

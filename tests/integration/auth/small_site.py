@@ -28,7 +28,7 @@ from dcapi.instance import InstanceFolder
 from dcapi.models import Base
 from dcapi.models.engine import make_engine
 from dcapi.models.keyring import Keyring
-from dcapi.parts import Site, UnitOfWork
+from dcapi.runtime import Site, UnitOfWork
 from dcapi.settings import Settings, settings_from
 
 PASSWORD = "a password of tests"

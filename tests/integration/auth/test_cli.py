@@ -16,7 +16,15 @@ ADD = ("add", "joan", "--role", "reader", "--role", "operator", "--project", "se
 
 
 def run(site: Flask, *arguments: str, given: str | bytes = "") -> Result:
-    return site.test_cli_runner().invoke(args=["dcapi", "user", *arguments], input=given)
+    return run_dcapi(site, "user", *arguments, given=given)
+
+
+def run_dcapi(site: Flask, *arguments: str, given: str | bytes = "") -> Result:
+    return site.test_cli_runner().invoke(args=["dcapi", *arguments], input=given)
+
+
+def is_valid(site: Flask, text: str) -> bool:
+    return site.test_client().get("/v1", headers={"X-Auth-Token": text}).status_code == 200
 
 
 def said(result: Result) -> str:
@@ -44,9 +52,9 @@ def test_the_list_shows_who_there_is_and_no_secret(site: Flask, users: Users) ->
     result = run(site, "list")
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["NAME", "ROLES", "PROJECTS"],
-        ["admin", "admin,member,reader", "admin"],
-        ["joan", "reader,operator", "services"],
+        ["NAME", "ROLES", "PROJECTS", "ENABLED"],
+        ["admin", "admin,member,reader", "admin", "yes"],
+        ["joan", "reader,operator", "services", "yes"],
     ]
     assert "scrypt" not in result.output
 
@@ -63,7 +71,7 @@ def test_a_user_gets_another_password_and_its_tokens_end(site: Flask) -> None:
     client = site.test_client()
     old = token(client, "joan", "secret")
     result = run(site, "password", "joan", "--password-stdin", given="another\n")
-    assert (result.exit_code, result.stdout) == (0, "user joan has another password\n")
+    assert (result.exit_code, result.stdout) == (0, "user joan has a new password\n")
     assert client.get("/v1", headers={"X-Auth-Token": old}).status_code == 401
     assert log_in(client, "joan", "secret").status_code == 401
     new = token(client, "joan", "another")
@@ -78,10 +86,61 @@ def test_a_user_that_there_is_not_gets_no_password(site: Flask, users: Users) ->
     assert users.find("nobody") is None
 
 
-def test_who_changes_the_password_of_a_setting_is_warned(site: Flask) -> None:
+def test_who_changes_the_user_of_a_setting_is_told_when_it_counts_again(site: Flask) -> None:
     result = run(site, "password", "admin", "--password-stdin", given="another\n")
     assert result.exit_code == 0
-    assert "DCAPI_ADMIN_PASSWORD" in result.stderr
+    assert said(result) == "DCAPI_ADMIN_PASSWORD is set: it counts again, for the user admin, when it changes"
+    assert "DCAPI_ADMIN_PASSWORD" in run(site, "delete", "admin").stderr
+
+
+def test_a_disabled_user_is_let_in_no_more_until_it_is_enabled(site: Flask) -> None:
+    run(site, *ADD, given="secret\n")
+    old = token(site.test_client(), "joan", "secret")
+    for _ in range(2):
+        result = run(site, "disable", "joan")
+        assert (result.exit_code, result.stdout) == (0, "disabled user joan\n")
+    assert run(site, "list").stdout.splitlines()[-1].split()[-1] == "no"
+    refused, wrong = (log_in(site.test_client(), "joan", password) for password in ("secret", "wrong"))
+    assert (refused.status_code, refused.data) == (401, wrong.data)
+    assert not is_valid(site, old)
+    result = run(site, "enable", "joan")
+    assert (result.exit_code, result.stdout) == (0, "enabled user joan\n")
+    assert is_valid(site, token(site.test_client(), "joan", "secret"))
+    assert not is_valid(site, old)
+
+
+def test_a_user_that_there_is_not_is_neither_disabled_nor_enabled(site: Flask) -> None:
+    for verb in ("disable", "enable"):
+        result = run(site, verb, "nobody")
+        assert (result.exit_code, said(result)) == (1, "Error: There is no user 'nobody'")
+
+
+def test_a_token_is_revoked_by_its_text_or_from_standard_input(site: Flask) -> None:
+    tokens = [token(site.test_client()) for _ in range(3)]
+    for arguments, given in (([tokens[0]], ""), (["-"], f"{tokens[1]}\n")):
+        result = run_dcapi(site, "token", "revoke", *arguments, given=given)
+        assert (result.exit_code, result.stdout) == (0, "revoked a token of user admin\n")
+    assert [is_valid(site, text) for text in tokens] == [False, False, True]
+    for unknown in (tokens[0], "nonsense", ""):
+        result = run_dcapi(site, "token", "revoke", "-", given=unknown)
+        assert (result.exit_code, said(result)) == (1, "Error: The token is invalid or has expired")
+
+
+def test_a_new_key_ends_no_token(site: Flask) -> None:
+    before = token(site.test_client())
+    result = run_dcapi(site, "rotate-token-key")
+    assert result.exit_code == 0
+    assert "older ones stay valid for up to 3600 s" in result.stdout
+    assert is_valid(site, before)
+    assert is_valid(site, token(site.test_client()))
+
+
+def test_a_key_of_no_use_is_named_and_stays(site: Flask, tmp_path: Path) -> None:
+    (tmp_path / "token.key").write_text("short")
+    result = run_dcapi(site, "rotate-token-key")
+    assert result.exit_code == 1
+    assert "token.key holds a key of 5 bytes" in said(result)
+    assert (tmp_path / "token.key").read_text() == "short"
 
 
 def test_the_policy_in_force_is_shown_with_its_origin(tmp_path: Path) -> None:
@@ -96,10 +155,6 @@ def test_the_policy_in_force_is_shown_with_its_origin(tmp_path: Path) -> None:
     assert ["dc_api:subclouds:get", "role:operator", str(path)] in lines
     assert ["dc_api:alarm_manager:get", "(everyone with a token)", str(path)] in lines
     assert len(lines) == 1 + len(DEFAULTS)
-
-
-def test_who_deletes_the_user_of_a_setting_is_warned(site: Flask) -> None:
-    assert "DCAPI_ADMIN_PASSWORD" in run(site, "delete", "admin").stderr
 
 
 def test_a_taken_name_is_refused(site: Flask) -> None:
@@ -140,4 +195,4 @@ def test_a_broken_file_is_named(site: Flask, tmp_path: Path) -> None:
 
 def test_the_commands_are_listed(tmp_path: Path) -> None:
     result = run(small_site(tmp_path), "--help")
-    assert all(name in result.stdout for name in ("add", "list", "password", "delete"))
+    assert all(name in result.stdout for name in ("add", "list", "password", "disable", "enable", "delete"))

@@ -9,6 +9,7 @@ from dcapi.auth.policy import access_of
 
 # What the contract gives to everyone.
 OPEN = {"GET /", "GET /v3", "POST /v3/auth/tokens", "GET /healthz", "GET /readyz"}
+OPEN |= {"POST /v3/users/<reference>/password"}
 # The description of the API, which tells nothing that the source does not.
 OPEN |= {"GET /v1.0/openapi.json", "GET /docs", "GET /docs/style.css"}
 

@@ -119,7 +119,7 @@ def test_the_catalogue_leads_to_this_site(tmp_path: Path) -> None:
     }
 
 
-def test_without_a_public_url_the_catalogue_leads_to_where_the_site_listens(tmp_path: Path) -> None:
+def test_catalogue_without_a_public_url_leads_to_the_bind_address(tmp_path: Path) -> None:
     response = log_in(small_site(tmp_path, BIND="127.0.0.1:4711").test_client())
     urls = {e["url"] for entry in body_of(response)["token"]["catalog"] for e in entry["endpoints"]}
     assert urls == {f"http://127.0.0.1:4711/{path}" for path in ("v3", "v1.0", "v1")}
@@ -317,7 +317,7 @@ def test_a_login_with_a_slash_at_the_end_is_one_too(client: FlaskClient) -> None
 
 def test_what_is_not_there_is_told_in_the_words_of_the_service(client: FlaskClient) -> None:
     assert_identity_error(client.get("/v3/users"), 404)
-    assert_identity_error(client.delete("/v3/auth/tokens"), 405)
+    assert_identity_error(client.patch("/v3/auth/tokens"), 405)
 
 
 def test_a_failed_login_is_in_the_log_on_one_line(

@@ -102,9 +102,9 @@ def test_two_sites_in_one_process_judge_by_rules_of_their_own(
 def test_a_wrong_file_stops_preparation_and_the_application(tmp_path: Path, policy: Path) -> None:
     policy.write_text("dc_api:subcloud:get: role:admin")
     settings = site_settings(tmp_path / "instance", POLICY_FILE=str(policy))
-    with pytest.raises(SettingsError, match="there is no rule dc_api:subcloud:get"):
+    with pytest.raises(SettingsError, match="unknown rule dc_api:subcloud:get"):
         prepare(settings_from(settings))
-    with pytest.raises(SettingsError, match="there is no rule dc_api:subcloud:get"):
+    with pytest.raises(SettingsError, match="unknown rule dc_api:subcloud:get"):
         create_app(settings)
     assert not (tmp_path / "instance").exists()
 

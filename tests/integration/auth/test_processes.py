@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dcapi.auth.embedded import EmbeddedIdentity
 from dcapi.auth.users import ADMIN_PASSWORD_FILE, Users
 from dcapi.instance import InstanceFolder
@@ -26,7 +28,7 @@ folder, number = InstanceFolder(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
 prepare_identity(folder, Settings())
-identity = EmbeddedIdentity.of(folder, Settings())
+identity = EmbeddedIdentity(folder, Settings())
 user = identity.users.find("admin")
 print(identity.tokens.sign(identity.tokens.claims(user.name, user.fingerprint, "admin", "password")))
 for turn in range(3):
@@ -47,6 +49,7 @@ def started(folder: Path, number: int) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_one_makes_the_first_user_and_no_change_is_lost(tmp_path: Path) -> None:
     processes = [started(tmp_path, number) for number in range(PROCESSES)]
     for process in processes:
@@ -59,7 +62,7 @@ def test_one_makes_the_first_user_and_no_change_is_lost(tmp_path: Path) -> None:
     assert "".join(shown for _, shown in outputs).count(password) == 1
 
     folder = InstanceFolder(tmp_path)
-    identity = EmbeddedIdentity.of(folder, Settings())
+    identity = EmbeddedIdentity(folder, Settings())
     for token, _ in outputs:
         assert identity.caller_of(token.strip()).user_name == "admin"
     assert Users(folder).verify(Users(folder).find("admin"), password)

@@ -19,7 +19,15 @@ from tests.integration.bad_input.calls import (
     raw_part,
     yaml_file,
 )
-from tests.subcloud_forms import ADDRESS, PASSWORD, admin_network, bootstrap_values, install_values
+from tests.integration.bad_input.install_values import WRONG_INSTALL_VALUES
+from tests.networks.form_cases import REQUIRED_KEYS
+from tests.subcloud_forms import (
+    ADDRESS,
+    PASSWORD,
+    admin_network,
+    bootstrap_values,
+    install_values,
+)
 
 TEN_KILOBYTES = "x" * 10_240
 NO_UTF8 = base64.b64encode(b"\xff\xfe").decode()
@@ -27,8 +35,17 @@ A_FILE = File(b"a: 1")
 
 Wrong = dict[str, str | bytes | File]
 
-UNCLEAN: Wrong = {"a NUL": "a\0b", "a control character": "a\x1bb", "not UTF-8": b"a\xffb", "a file": A_FILE}
+UNCLEAN: Wrong = {
+    "a NUL": "a\0b",
+    "a control character": "a\x1bb",
+    "text turned around": "a\u202eb",
+    "an isolate": "a\u2067b",
+    "not UTF-8": b"a\xffb",
+    "a file": A_FILE,
+}
 NO_TEXTS: Wrong = {**UNCLEAN, "10 kB": TEN_KILOBYTES}
+# Of line breaks in such a text something is made; of other controls nothing is.
+NO_LINES: Wrong = {**NO_TEXTS, "a tab": "a\tb", "a line break before a NUL": "a\n\0"}
 NO_BASE64: Wrong = {
     **NO_TEXTS,
     "no base64": "harbour!",
@@ -57,6 +74,7 @@ NO_NAMES: Wrong = {
     "digits": "123",
     "a pattern": "a*",
     "half a label": "a..b",
+    "a site's own": "SystemController",
 }
 
 # What is wrong → a document that is refused whatever it is for.
@@ -76,13 +94,16 @@ YAML_DOCUMENTS: dict[str, bytes] = {
     "binary data": b"a: !!binary aGVq",
     "a key that is a number": b"7: a",
     "a key that is a list": b"? [a]\n: b",
-    "a key that is there twice": b"a: 1\na: 2",
+    "a key that occurs twice": b"a: 1\na: 2",
     "a NaN": b"a: .nan",
     "a number beyond 64 bits": b"a: 99999999999999999999",
     "not UTF-8": b"a: \xff",
     "a NUL": b'a: "\\0"',
     "a control character": b"a: \x07",
     "half of a surrogate pair": b'a: "\\ud800"',
+    "text turned around": "a: left \u202e right".encode(),
+    "text turned around by an escape": b'a: "\\u202e"',
+    "a key with an isolate": 'a: {"b\u2068c": 1}'.encode(),
     "lists nested 100,000 deep": b"a: " + b"[" * 100_000,
     "mappings nested 100,000 deep": b"a: " + b"{a: " * 100_000,
     "larger than a document may be": b"a: " + b"x" * 2**20,
@@ -90,7 +111,8 @@ YAML_DOCUMENTS: dict[str, bytes] = {
 
 # Wrong values inside of well-formed bootstrap values.
 BOOTSTRAP_VALUES: dict[str, dict[str, Any]] = {
-    "a name that is true": {"name": True},
+    "a name that is a number": {"name": 4711},
+    "a site's own name": {"name": "regionone"},
     "a name that is a list": {"name": ["quay"]},
     "a name of digits": {"name": "123"},
     "a name with a slash": {"name": "a/b"},
@@ -105,40 +127,23 @@ BOOTSTRAP_VALUES: dict[str, dict[str, Any]] = {
     "an address that is a list": {"management_gateway_address": ["10.70.9.1"]},
     "an address that is a number": {"external_oam_floating_address": 1},
     "a gateway with a NUL": {"systemcontroller_gateway_address": "10.69.0.1\0"},
-    "a subnet of another subcloud": {"management_subnet": "10.70.0.0/16"},
+    "a range of another subcloud": {
+        "management_subnet": "10.70.0.0/16",
+        "management_start_address": "10.70.1.2",
+    },
+    "two subnets of one version": {"management_subnet": "10.70.9.0/25,10.70.9.128/25"},
+    "an empty part of an address": {"management_start_address": "10.70.9.2,"},
+    "three addresses": {"external_oam_floating_address": "10.71.9.20,fd71::20,10.71.9.21"},
+    "a gateway in ten kilobytes": {"systemcontroller_gateway_address": TEN_KILOBYTES},
     "both gateways": {**admin_network(9), "management_gateway_address": "10.70.9.1"},
     "a description that is a list": {"description": ["a"]},
     "a description of 10 kB": {"description": TEN_KILOBYTES},
-    "a location with a line break": {"location": "a\nb"},
-    "a password that is a number": {"admin_password": 1234},
+    "a location with a tab": {"location": "a\tb"},
+    "a location that is a list": {"location": ["a"]},
+    "a password that is a list": {"admin_password": [1234]},
     "a group beyond 64 bits": {"group_id": str(2**64)},
 }
-REQUIRED_VALUES = (
-    "name",
-    "system_mode",
-    "management_subnet",
-    "management_start_address",
-    "management_end_address",
-    "management_gateway_address",
-    "systemcontroller_gateway_address",
-    "external_oam_subnet",
-    "external_oam_gateway_address",
-    "external_oam_floating_address",
-)
-
-INSTALL_VALUES: dict[str, dict[str, Any]] = {
-    "no interface": {"bootstrap_interface": None},
-    "an interface that is a list": {"bootstrap_interface": ["eno1"]},
-    "an install type beyond its range": {"install_type": 6},
-    "an install type that is true": {"install_type": True},
-    "an install type that is a fraction": {"install_type": 1.5},
-    "a persistent size that is too small": {"persistent_size": 29999},
-    "a persistent size with an exponent": {"persistent_size": "1e5"},
-    "a time to settle that is negative": {"hw_settle": -1},
-    "a BMC address of the other IP version": {"bmc_address": "fd00::1"},
-    "a BMC address that is a number": {"bmc_address": 1},
-    "a prefix longer than an address": {"bootstrap_address_prefix": 64},
-}
+REQUIRED_VALUES = ("name", *REQUIRED_KEYS)
 
 
 @dataclass(frozen=True)
@@ -231,9 +236,11 @@ POST_PARTS: dict[str, Any] = {
     "migrate": ({}, "false", NO_BOOLEANS),
     "secondary": ({}, "false", NO_BOOLEANS),
     "name": ({}, "quay-west", NO_NAMES),
-    "region_name": ({}, "c" * 32, {**NO_TEXTS, "a slash": "a/b"}),
-    "location": ({}, "Åbo", NO_TEXTS),
-    "description": ({}, "Quay 9", NO_TEXTS),
+    "location": ({}, "Åbo", NO_LINES),
+    "description": ({}, "Quay\n9", NO_LINES),
+    "enroll": ({}, "false", {**NO_BOOLEANS, "true": "true"}),
+    "on_site": ({}, "false", {**NO_BOOLEANS, "true": "true"}),
+    "cloud_init_config": ({}, "", {"a file": A_FILE, "a text": "a: 1"}),
     "deploy_config": (
         {},
         File(b"a: 1"),
@@ -250,14 +257,14 @@ PEER_POST_PARTS: dict[str, Any] = {
     "bootstrap-address": ({}, ADDRESS, NO_ADDRESSES),
     "group_id": ({}, str(world.COAST), NO_GROUPS),
     "name": ({}, "Quay_West", {**NO_TEXTS, "a slash": "a/b", "digits": "123", "a pattern": "a*"}),
-    "region_name": ({}, "c" * 32, {**NO_TEXTS, "a slash": "a/b"}),
+    "region_name": ({}, "c" * 32, {**NO_TEXTS, "a slash": "a/b", "a site's own": "RegionOne"}),
     "secondary": ({}, "true", NO_BOOLEANS),
-    "description": ({}, "Quay 9", NO_TEXTS),
+    "description": ({}, "Quay 9", NO_LINES),
 }
 
 PATCH_PARTS: dict[str, Any] = {
-    "description": ({}, "Quay 2", NO_TEXTS),
-    "location": ({}, "Åbo", NO_TEXTS),
+    "description": ({}, "Quay\r\n2", NO_LINES),
+    "location": ({}, "Åbo", NO_LINES),
     "group_id": ({}, "coast", NO_GROUPS),
     "management-state": ({}, "unmanaged", {**NO_TEXTS, "another word": "tended"}),
     "force": ({"management-state": "managed"}, "true", NO_BOOLEANS),
@@ -270,16 +277,28 @@ PATCH_PARTS: dict[str, Any] = {
     "bmc_password": (INSTALL, PASSWORD, NO_BASE64),
 }
 PEER_PATCH_PARTS: dict[str, Any] = {
-    "description": ({}, "Quay 4", NO_TEXTS),
+    "description": ({}, "Quay 4", NO_LINES),
     "group_id": ({}, "coast", NO_GROUPS),
     "peer_group": ({}, "copied", NO_GROUPS),
     "bootstrap_address": ({}, ADDRESS, NO_ADDRESSES),
     "release": ({}, "25.03", {**NO_TEXTS, "a slash": "24/09"}),
 }
 
+# What counts of an operator's secondary one alone.
+SECONDARY_POST_PARTS: dict[str, Any] = {
+    "region_name": ({}, "c" * 32, {**NO_TEXTS, "a slash": "a/b", "a site's own": "systemcontroller"}),
+}
+
 CREATE = FormCall("POST /subclouds", "/subclouds", NEW_PARTS, POST_PARTS, "by the operator")
 PEER_CREATE = FormCall(
     "POST /subclouds", "/subclouds", PEER_NEW_PARTS, PEER_POST_PARTS, "from another site", peer=True
+)
+CREATE_SECONDARY = FormCall(
+    "POST /subclouds",
+    "/subclouds",
+    {**NEW_PARTS, "sysadmin_password": "no base64!", "secondary": "true"},
+    SECONDARY_POST_PARTS,
+    "a secondary one",
 )
 CHANGE = FormCall(
     "PATCH /subclouds/<reference>",
@@ -305,6 +324,9 @@ PEER_CHANGE = FormCall(
 )
 
 
+RENAME = FormCall(
+    "PATCH /subclouds/<reference>", f"/subclouds/{world.OFFLINE}", {"name": "quay-west"}, {}, "a rename"
+)
 REDEPLOY = FormCall(
     "PATCH /subclouds/<reference>/redeploy",
     f"/subclouds/{world.OFFLINE}/redeploy",
@@ -317,6 +339,10 @@ REDEPLOY = FormCall(
         "sysadmin_password": ({}, PASSWORD, NO_BASE64),
         "bmc_password": ({}, PASSWORD, NO_BASE64),
         "release": ({}, "25.09", {**NO_TEXTS, "a blank": "24 09"}),
+        "bootstrap-address": ({}, ADDRESS, NO_ADDRESSES),
+        "bootstrap_address": ({}, ADDRESS, NO_ADDRESSES),
+        "description": ({}, "Quay\n3", NO_LINES),
+        "location": ({}, "Åbo", NO_LINES),
     },
     "deploying again",
 )
@@ -333,15 +359,36 @@ def _value_cases() -> Iterator[Case]:
             yield call.case(
                 f"bootstrap values with {what}", form_bytes({**call.enough, "bootstrap_values": values})
             )
-    for call in (CREATE, CHANGE):
+    for call in (CREATE, CHANGE, REDEPLOY):
         base = {**call.enough, "bmc_password": PASSWORD}
         twin = form_bytes({**base, **INSTALL})
-        for what, changes in INSTALL_VALUES.items():
-            values = yaml_file(install_values(**changes))
-            yield call.case(
-                f"install values with {what}", form_bytes({**base, "install_values": values}), twin
-            )
-        yield call.case("install values without a password", form_bytes({**call.enough, **INSTALL}), twin)
+        for what, install in WRONG_INSTALL_VALUES.items():
+            bad = form_bytes({**base, "install_values": yaml_file(install)})
+            yield call.case(f"install values with {what}", bad, twin)
+        without = {name: part for name, part in base.items() if name != "bmc_password"}
+        yield call.case("install values without a password", form_bytes({**without, **INSTALL}), twin)
+
+
+# Documents whose fault is a missing blank: what is said of them, and the line.
+SPELLING = {
+    "a missing blank": (
+        b"system_mode: simplex\nadmin_password:Tide-table9\nname: a\n",
+        "could not find expected ':' (line 2, column 1)",
+    ),
+    "a missing blank on top": (
+        b"name:gull\nlocation: a\n",
+        "a blank is missing after ':' (line 1, column 5)",
+    ),
+    "no blank at all": (b"name:gull\nlocation:a\n", "a blank is missing after ':' (line 1, column 5)"),
+}
+
+
+def _spelling_cases() -> Iterator[Case]:
+    for what, (document, text) in SPELLING.items():
+        for call in (CREATE, CHANGE, REDEPLOY):
+            for part in ("bootstrap_values", "install_values"):
+                bad = form_bytes({**call.enough, part: File(document)})
+                yield call.case(f"{part} with {what}", bad, text=text)
 
 
 def _refused_cases() -> Iterator[Case]:
@@ -358,6 +405,17 @@ def _refused_cases() -> Iterator[Case]:
     yield CREATE.case(
         "migrate and secondary", form_bytes({**NEW_PARTS, "secondary": "true", "migrate": "true"})
     )
+    yield CREATE.case(
+        "migrated under another name than the file's",
+        form_bytes({**NEW_PARTS, "migrate": "true", "name": "quay-west"}),
+        form_bytes({**NEW_PARTS, "migrate": "true", "name": "quay-9"}),
+        text="subcloud name does not match the name defined in bootstrap file",
+    )
+    yield CREATE.case(
+        "migrated and enrolled",
+        form_bytes({**NEW_PARTS, "migrate": "true", "enroll": "true"}),
+        text="migrate with enroll is not allowed",
+    )
     yield PEER_CREATE.case(
         "a taken region name", form_bytes({**PEER_NEW_PARTS, "region_name": "quays-north"}), code=409
     )
@@ -366,7 +424,12 @@ def _refused_cases() -> Iterator[Case]:
     yield CHANGE.case("force alone", form_bytes({"force": "true"}), text="Invalid option: force")
     yield CHANGE.case("managed already", form_bytes({"management-state": "managed"}), code=422)
     yield CHANGE.case("a group that another site leads", form_bytes({"peer_group": "copied"}))
-    yield CHANGE.case("a rename", form_bytes({"name": "quay-west"}))
+    yield CHANGE.case(
+        "a rename of a managed one", form_bytes({"name": "quay-west"}), text="must be deployed and unmanaged"
+    )
+    for name in ("RegionOne", "Quay", world.OFFLINE):
+        yield RENAME.case(f"to {name}", form_bytes({"name": name}))
+    yield RENAME.case("to another's", form_bytes({"name": world.FREE}), code=422)
     yield CHANGE.case(
         "another network of a managed one", form_bytes({"management_subnet": "10.70.77.0/24"}), code=422
     )
@@ -379,7 +442,10 @@ def cases() -> Iterator[Case]:
     """Every malformed request with a form."""
     for call in (CREATE, PEER_CREATE, CHANGE, PEER_CHANGE):
         yield from call.cases()
+    yield from CREATE_SECONDARY.part_cases()
     yield from MANAGE.part_cases()
     yield from REDEPLOY.part_cases()
+    yield REDEPLOY.case("no parts", f"--{BOUNDARY}--\r\n".encode(), text="Body required")
     yield from _value_cases()
+    yield from _spelling_cases()
     yield from _refused_cases()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.integration.bad_input import world
 from tests.integration.bad_input.calls import JSON_TYPE, Case, Literals, Request, json_bytes, literals
@@ -40,6 +40,8 @@ NO_TEXTS = {
     "a NUL": '"a\\u0000b"',
     "a control character": '"a\\u001bb"',
     "a line break": '"a\\nb"',
+    "text turned around": '"a\\u202eb"',
+    "an isolate": '"a\\u2066b\\u2069"',
     "10 kB": TEN_KILOBYTES,
 }
 NO_NAMES = {**NO_TEXTS, "a slash": '"a/b"', "digits": '"77"', "a pattern": '"a.*"', "a blank": '" "'}
@@ -120,7 +122,14 @@ PEER_FIELDS = {
     "manager_endpoint": Field(
         '"https://[fd00::9]:5000/v3"',
         "Invalid peer manager_endpoint",
-        {**NO_TEXTS, "another scheme": '"file:///etc/passwd"', "no host": '"http:///v3"'},
+        {
+            **NO_TEXTS,
+            "another scheme": '"file:///etc/passwd"',
+            "no host": '"http:///v3"',
+            "a link-local address": '"http://169.254.169.254/v3"',
+            "a link-local address as a number": '"http://0xa9fea9fe:80/v3"',
+            "a mapped link-local address": '"http://[::ffff:169.254.169.254]/v3"',
+        },
     ),
     "manager_username": Field('"mate"', "Invalid peer manager_username", NO_TEXTS),
     "manager_password": Field(
@@ -129,7 +138,9 @@ PEER_FIELDS = {
         {**NO_TEXTS, "no base64": '"tulip!"', "base64 that is no UTF-8": '"/////w=="'},
     ),
     "peer_controller_gateway_address": Field(
-        '"fd00::9"', "Invalid peer peer_controller_gateway_address", {**NO_TEXTS, "a subnet": '"10.0.0.0/8"'}
+        '"fd00::9"',
+        "Invalid peer peer_controller_gateway_address",
+        {**NO_TEXTS, "a subnet": '"10.0.0.0/8"', "two of one version": '"10.0.0.8,10.0.0.9"'},
     ),
     "administrative_state": Field('"disabled"', "Invalid peer administrative_state", NO_WORDS),
     "heartbeat_interval": Field('"30"', "Invalid peer heartbeat_interval", NO_NUMBERS),
@@ -137,6 +148,20 @@ PEER_FIELDS = {
     "heartbeat_failure_policy": Field('"delegate"', "Invalid peer heartbeat_failure_policy", NO_WORDS),
     "heartbeat_maintenance_timeout": Field(
         "301", "Invalid peer heartbeat_maintenance_timeout", {**NO_NUMBERS, "too low": "299"}
+    ),
+}
+# Elsewhere than the system peer of the table it would have to bring the password.
+PEER_PATCH_FIELDS = {
+    **PEER_FIELDS,
+    "manager_endpoint": replace(
+        PEER_FIELDS["manager_endpoint"],
+        good=f'"http://192.0.2.{world.SOUTH}:5000/identity/v3"',
+        wrong={
+            **PEER_FIELDS["manager_endpoint"].wrong,
+            "at another port": f'"http://192.0.2.{world.SOUTH}:5001/v3"',
+            "at another host": f'"http://192.0.2.{world.NORTH}:5000/v3"',
+            "of another scheme": f'"https://192.0.2.{world.SOUTH}:5000/v3"',
+        },
     ),
 }
 GROUP_FIELDS = {
@@ -162,11 +187,13 @@ SUBCLOUD_GROUP_FIELDS = {
     "name": Field('"harbour"', "Invalid group name", NO_NAMES),
     "description": Field('"inside the breakwater"', "Invalid group description", NO_TEXTS),
     "update_apply_type": Field('"serial"', "Invalid group update_apply_type", NO_WORDS),
-    "max_parallel_subclouds": Field("3", "Invalid group max_parallel_subclouds", NO_NUMBERS),
+    "max_parallel_subclouds": Field(
+        "5000", "Invalid group max_parallel_subclouds", {**NO_NUMBERS, "zero": "0", "too many": "5001"}
+    ),
 }
 STATUS_FIELDS = {
-    "endpoint": Field('"dc-cert"', "", {**NO_WORDS, "another endpoint": '"platform"'}),
-    "status": Field('"out-of-sync"', "", {**NO_WORDS, "another status": '"syncing"'}),
+    "endpoint": Field('"dc-cert"', "updating endpoint", {**NO_WORDS, "another endpoint": '"platform"'}),
+    "status": Field('"out-of-sync"', "in invalid.", {**NO_WORDS, "another status": '"syncing"'}),
 }
 
 ASSOCIATION = {"peer_group_id": world.LED, "system_peer_id": world.SOUTH, "peer_group_priority": 3}
@@ -177,7 +204,7 @@ CALLS = (
         "PATCH /system-peers/<reference>",
         f"/system-peers/{world.SOUTH}",
         literals({"peer_name": "west"}),
-        PEER_FIELDS,
+        PEER_PATCH_FIELDS,
     ),
     JsonCall("POST /subcloud-peer-groups", "/subcloud-peer-groups", literals(world.GROUP), GROUP_FIELDS),
     JsonCall(
@@ -235,6 +262,7 @@ NO_PASSWORDS = {
 }
 NO_BOOLEANS = {**OF_NO_USE, "another word": '"maybe"', "a number": "7", "a NUL": '"true\\u0000"'}
 del NO_BOOLEANS["true"]
+NO_RELEASES = {**NO_TEXTS, "a fraction": "24.09", "three numbers": '"24.09.1"', "one number": '"24"'}
 AUDIT = {
     "peer_uuid": "0b4fb1b2-6c9e-4a8e-9d5e-000000000001",
     "peer_group_name": "copied",
@@ -262,7 +290,12 @@ WHOLE_CALLS: tuple[tuple[JsonCall, Mapping[str, Mapping[str, str]]], ...] = (
             {"sysadmin_password": PASSWORD},
             {},
         ),
-        {"sysadmin_password": NO_PASSWORDS, "force": NO_BOOLEANS, "for_install": NO_BOOLEANS},
+        {
+            "sysadmin_password": NO_PASSWORDS,
+            "force": NO_BOOLEANS,
+            "for_install": NO_BOOLEANS,
+            "release": NO_RELEASES,
+        },
     ),
     (
         JsonCall(
@@ -290,9 +323,12 @@ def _status_cases() -> Iterator[Case]:
     call = CALLS[-1]
     for key, one in STATUS_FIELDS.items():
         twin = call.request(json_bytes({**call.enough, key: one.good}))
-        for what, literal in {**one.wrong, **BROKEN_LITERALS, "missing": "null"}.items():
+        for what, literal in {**one.wrong, **BROKEN_LITERALS}.items():
             bad = call.request(json_bytes({**call.enough, key: literal}))
-            yield Case(call.route, f"{key} is {what}", bad, twin)
+            text = MALFORMED if what in BROKEN_LITERALS else one.text
+            yield Case(call.route, f"{key} is {what}", bad, twin, text=text)
+        missing = call.request(json_bytes({**call.enough, key: "null"}))
+        yield Case(call.route, f"{key} is missing", missing, twin, text=f"{key} required")
 
 
 def _missing_cases() -> Iterator[Case]:

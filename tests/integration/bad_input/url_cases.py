@@ -23,6 +23,8 @@ NOWHERE = {
     "a name with a NUL": "north%00",
     "a control character": "%1b",
     "a line break": "1%0a",
+    "text turned around": "north%E2%80%AE",
+    "an isolate": "%E2%81%A6",
     "not UTF-8": "%ff%fe",
     "a slash": "1%2F2",
     "10 kB": "x" * 10_240,
@@ -83,7 +85,7 @@ BY_REFERENCE: dict[str, tuple[Request, str]] = {
 }
 
 
-def _at(path: str, reference: str) -> str:
+def at(path: str, reference: str) -> str:
     """The path of a request with another reference in it."""
     _, collection, _, *verb = path.split("/")
     return "/".join(["", collection, reference, *verb])
@@ -92,7 +94,7 @@ def _at(path: str, reference: str) -> str:
 def _reference_cases() -> Iterator[Case]:
     for route, (twin, text) in BY_REFERENCE.items():
         for what, reference in NOWHERE.items():
-            bad = replace(twin, path=_at(twin.path, reference))
+            bad = replace(twin, path=at(twin.path, reference))
             # A slash makes another path of it; associations have ids alone.
             no_route = "%2F" in reference
             no_id = ASSOCIATIONS in route and not (reference.isascii() and reference.isdigit())
@@ -275,6 +277,13 @@ FORBIDDEN: tuple[tuple[str, str, Request, int, str], ...] = (
     ),
     (
         "DELETE /subclouds/<reference>",
+        "one that is prestaged",
+        Request("DELETE", f"/subclouds/{world.PRESTAGED}"),
+        400,
+        "Cannot delete a subcloud during an active operation.",
+    ),
+    (
+        "DELETE /subclouds/<reference>",
         "an unknown one, from another site",
         Request("DELETE", "/subclouds/3", peer=True),
         404,
@@ -283,7 +292,7 @@ FORBIDDEN: tuple[tuple[str, str, Request, int, str], ...] = (
     (
         "POST /subcloud-groups",
         "a taken name",
-        _json("POST", "/subcloud-groups", name="Default", description="d"),
+        _json("POST", "/subcloud-groups", **{**world.SUBCLOUD_GROUP, "name": "Default"}),
         400,
         "A subcloud group with this name already exists",
     ),

@@ -14,8 +14,8 @@ from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
 from dcapi.jobs.inline import InlineJobs
 from dcapi.models import Base, PeerGroupAssociation, Subcloud
-from dcapi.models.states import Availability, SyncStatus
-from dcapi.sync.waking import WOKEN
+from dcapi.models.states import Availability, Prestage, SyncStatus
+from dcapi.sync.watch.recheck import RECHECK
 from tests.site_client import SiteClient
 from tests.subcloud_forms import ADDRESS, bootstrap_values, form, new_form, secondary_form
 
@@ -30,13 +30,17 @@ PEER = {
     "peer_controller_gateway_address": "192.0.2.9",
 }
 GROUP = {"peer-group-name": "ferries"}
-SUBCLOUD_GROUP = {"name": "harbour", "description": "inside the breakwater"}
+SUBCLOUD_GROUP = {
+    "name": "harbour",
+    "description": "inside the breakwater",
+    "update_apply_type": "serial",
+}
 
 # What build() makes, by the ids and names that it gives.
 NORTH, SOUTH = 1, 2  # system peers; nothing is associated with the second one
 LED, COPY, LOOSE = 1, 2, 3  # groups: led here with an association, led elsewhere, without an association
 PRIMARY, NON_PRIMARY = 1, 2  # associations of LED and COPY with NORTH
-MEMBER, FREE, OFFLINE, SECONDARY = "quay-1", "quay-2", "quay-3", "quay-4"
+MEMBER, FREE, OFFLINE, SECONDARY, PRESTAGED = "quay-1", "quay-2", "quay-3", "quay-4", "quay-5"
 COAST = 2  # a subcloud group without subclouds
 NEW = 9  # the number of a subcloud that is not there yet
 # Bytes; a setting of the site that the table is tried on.
@@ -51,8 +55,8 @@ def build(app: Flask, operator: SiteClient, other_site: SiteClient) -> None:
     copied = {"peer-group-name": "copied", "group-priority": 1, "system-leader-id": FOREIGN_SITE}
     _made(operator.post("/subcloud-peer-groups", json={**copied, "system-leader-name": "site-b"}))
     _made(operator.post("/subcloud-peer-groups", json={"peer-group-name": "loose"}))
-    _made(operator.post("/subcloud-groups", json={"name": "coast", "description": "at the sea"}))
-    for number in (1, 2, 3):
+    _made(operator.post("/subcloud-groups", json={**SUBCLOUD_GROUP, "name": "coast"}))
+    for number in (1, 2, 3, 5):
         _made(operator.post("/subclouds", **new_form(number)))
     _run_jobs(app)
     for name in (MEMBER, FREE):
@@ -96,7 +100,10 @@ def _settle(app: Flask) -> None:
         statuses = {PeerGroupAssociation.sync_status: SyncStatus.IN_SYNC}
         db.session.execute(update(PeerGroupAssociation).values(statuses))
         offline = {Subcloud.availability_status: Availability.OFFLINE}
-        db.session.execute(update(Subcloud).where(Subcloud.name == OFFLINE).values(offline))
+        away = Subcloud.name.in_([OFFLINE, PRESTAGED])
+        db.session.execute(update(Subcloud).where(away).values(offline))
+        prestaging = {Subcloud.prestage_status: Prestage.PRESTAGING}
+        db.session.execute(update(Subcloud).where(Subcloud.name == PRESTAGED).values(prestaging))
         db.session.commit()
 
 
@@ -113,7 +120,7 @@ def digest(app: Flask) -> str:
             cursor.execute(
                 f"SELECT * FROM {table.name} ORDER BY {', '.join(table.primary_key.columns.keys())}"
             )
-            rows = [row for row in cursor.fetchall() if WOKEN not in row]
+            rows = [row for row in cursor.fetchall() if RECHECK not in row]
             summed.update(json.dumps([table.name, rows], default=str).encode())
     return summed.hexdigest()
 

@@ -92,6 +92,8 @@ SUBCLOUD_DETAIL = {
     **SUBCLOUD_SHOWN,
     "oam_floating_ip": "oam_floating_ip",
     "deploy_config_sync_status": "deploy_config_sync_status",
+    # Here, and here alone, the client of 2024 and later reads this spelling.
+    "region_name": "region_name",
 }
 SUBCLOUD_PRESTAGED = {**SUBCLOUD, "prestage_software_version": "prestage-software-version"}
 SUBCLOUD_GROUP = {
@@ -103,6 +105,7 @@ SUBCLOUD_GROUP = {
     "created_at": "created-at",
     "updated_at": "updated-at",
 }
+SUBCLOUD_GROUP_ROW = {**SUBCLOUD_GROUP, "subcloud_count": "subcloud_count"}
 ALARMS = {
     "name": "region_name",
     "critical": "critical_alarms",

@@ -28,6 +28,7 @@ from tests.integration.client.displayed import (
     SUBCLOUD,
     SUBCLOUD_DETAIL,
     SUBCLOUD_GROUP,
+    SUBCLOUD_GROUP_ROW,
     SUBCLOUD_PRESTAGED,
     SUBCLOUD_ROW,
     SUBCLOUD_SHOWN,
@@ -251,7 +252,7 @@ class OfficialClient:
         return self._posted("/subcloud-groups/", fields, SUBCLOUD_GROUP)
 
     def subcloud_group_list(self) -> list[Json]:
-        return self._listed("/subcloud-groups/", "subcloud_groups", SUBCLOUD_GROUP)
+        return self._listed("/subcloud-groups/", "subcloud_groups", SUBCLOUD_GROUP_ROW)
 
     def subcloud_group_show(self, reference: str) -> Json:
         return self._got(f"/subcloud-groups/{reference}", SUBCLOUD_GROUP)

@@ -9,7 +9,7 @@ import pytest
 
 from dcapi.lab.members import SYSADMIN_PASSWORD, Member
 from dcapi.lab.pair import Pair
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 from tests.integration.client.official import APIError, OfficialClient
 from tests.integration.client.test_subclouds import add, deployed
 

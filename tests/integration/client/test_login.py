@@ -13,8 +13,8 @@ from keystoneauth1 import session as keystone
 from keystoneauth1.identity import generic
 
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
 from tests.certificates import self_signed
 from tests.integration.client.official import OfficialClient, password_plugin
 
@@ -103,7 +103,7 @@ def test_a_client_that_is_given_the_certificate_talks_over_tls(tls_site: LabSite
     plugin = password_plugin(f"{tls_site.settings['PUBLIC_URL']}/v3", "admin", tls_site.admin_password)
     client = OfficialClient.logged_in(plugin, verify=str(certificate))
     assert client.http.base_url.startswith("https://")
-    added = client.subcloud_group_add(name="over-tls", description="x")
+    added = client.subcloud_group_add(name="over-tls", description="x", update_apply_type="serial")
     client.subcloud_group_delete(str(added["id"]))
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from dcapi.lab.members import BMC_PASSWORD, SYSADMIN_PASSWORD, Member
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import PROJECT_ROOT, LabSite
-from dcapi.lab.waiting import wait_until
 from tests.integration.client.official import APIError, OfficialClient, base64_text
 
 ENDPOINTS = {"dc-cert", "firmware", "kubernetes", "kube-rootca", "platform", "identity", "software"}
@@ -75,6 +75,7 @@ def test_a_subcloud_is_added_and_shown(client: OfficialClient, member: Member) -
     detail = client.subcloud_show_detail(str(added["id"]))
     assert detail["oam_floating_ip"] == values["external_oam_floating_address"] or detail["oam_floating_ip"]
     assert detail["deploy_config_sync_status"]
+    assert detail["region_name"] == shown["region_name"]
     row = next(row for row in client.subcloud_list() if row["id"] == added["id"])
     assert row["sync_status"] in {"unknown", "in-sync", "out-of-sync"}
     in_group = [each["name"] for each in client.subcloud_group_list_subclouds("Default")]
@@ -112,13 +113,16 @@ def test_a_form_without_a_field_is_only_a_closing_boundary(client: OfficialClien
     assert "boundary" not in error.value.message
 
 
-def test_a_redeployment_without_options_is_judged_by_the_state_of_the_subcloud(
+def test_redeployment_without_files_is_judged_by_the_subclouds_state(
     client: OfficialClient, member: Member
 ) -> None:
     add(client, member)
     deployed(client, member.name)
     with pytest.raises(APIError) as error:
         client.subcloud_redeploy(member.name)
+    assert refused(error) == (400, "Body required")
+    with pytest.raises(APIError) as error:
+        client.subcloud_redeploy(member.name, sysadmin_password=base64_text(SYSADMIN_PASSWORD))
     assert refused(error) == (400, "Cannot re-deploy an online and/or managed subcloud")
 
 

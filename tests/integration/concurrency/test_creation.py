@@ -38,7 +38,11 @@ def _new_group(twins: Twins) -> Create:
 
 
 def _new_subcloud_group(twins: Twins) -> Create:
-    fields = {"name": twins.new_name("raced"), "description": "wanted by two"}
+    fields = {
+        "name": twins.new_name("raced"),
+        "description": "wanted by two",
+        "update_apply_type": "serial",
+    }
     return lambda operator: operator.create("subcloud-groups", fields)
 
 
@@ -73,6 +77,14 @@ def _new_secondary(twins: Twins) -> Create:
     return lambda operator: operator.add_subcloud({**fields, "secondary": "true"})
 
 
+def _new_range(twins: Twins) -> Create:
+    """Two subclouds that want one range, each asked for once."""
+    first, second = (twins.pair.new_member("raced") for _ in range(2))
+    wanted = {key: value for key, value in first.bootstrap_values.items() if key.startswith("management_")}
+    both = iter([first.bootstrap_values, {**second.bootstrap_values, **wanted}])
+    return lambda operator: operator.add_subcloud({"bootstrap_values": next(both), "secondary": "true"})
+
+
 RACES = {
     "system peer": Race(_new_peer, 409, "already exists"),
     "subcloud peer group": Race(_new_group, 409, "A subcloud peer group with this name already exists"),
@@ -82,6 +94,9 @@ RACES = {
         "A Peer group association with same peer_group_id, system_peer_id already exists",
     ),
     "subcloud": Race(_new_subcloud, 409, "already exists"),
+    "range of addresses": Race(
+        _new_range, 400, "Management address range overlaps with that of subcloud raced-"
+    ),
     "secondary subcloud": Race(_new_secondary, 409, "already exists"),
     "subcloud group": Race(_new_subcloud_group, 400, "A subcloud group with this name already exists"),
 }

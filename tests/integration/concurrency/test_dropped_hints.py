@@ -12,7 +12,7 @@ import pytest
 
 import dcapi
 from dcapi.jobs.queued import QueuedJobs
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 from dcapi.models import PeerGroupAssociation
 from tests.integration.sync.conftest import Site, leading_site
 from tests.subcloud_forms import form, new_form
@@ -46,7 +46,7 @@ def wait_in_sync(site: Site) -> None:
 @contextmanager
 def full_queue(site: Site) -> Iterator[None]:
     """Nothing more finds room: one job hangs, and another one waits."""
-    jobs = site.parts.jobs
+    jobs = site.runtime.jobs
     begun, released = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -65,7 +65,7 @@ def full_queue(site: Site) -> Iterator[None]:
 
 
 def dropped(site: Site) -> int:
-    return site.parts.jobs.counts()["attend"]["dropped"]
+    return site.runtime.jobs.counts()["attend"]["dropped"]
 
 
 def calls_of_runs(site: Site) -> list[str]:
@@ -101,15 +101,15 @@ def test_a_change_that_found_the_queue_full_is_told_by_the_reconciler(site: Site
 @pytest.fixture
 def deaf(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Every hint is lost but those of the reconciler, those of jobs to themselves too."""
-    submit = site.parts.jobs.submit
+    submit = site.runtime.jobs.submit
 
     def lose(*arguments: Any, **options: Any) -> bool:
         if threading.current_thread().name != "reconciler":
             return False
         return submit(*arguments, **options)
 
-    assert isinstance(site.parts.jobs, QueuedJobs)
-    monkeypatch.setattr(site.parts.jobs, "submit", lose)
+    assert isinstance(site.runtime.jobs, QueuedJobs)
+    monkeypatch.setattr(site.runtime.jobs, "submit", lose)
     return site
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from dcapi.lab.faults import Hold
+from dcapi.lab.faults import Stall
 from dcapi.lab.shared_group import ASSOCIATIONS, GROUPS
 from tests.integration.concurrency.twins import PATIENCE, Twins, at_once, outcome
 
@@ -20,13 +20,13 @@ def refusals(calls: list[Callable[[], object]]) -> list[tuple[int, str]]:
     return [(code, str(said)) for code, said in at_once([partial(outcome, call) for call in calls])]
 
 
-def test_while_an_attribute_is_sent_another_change_is_refused_by_every_process(twins: Twins) -> None:
+def test_attribute_change_under_way_refuses_others_in_every_process(twins: Twins) -> None:
     shared, _ = twins.new_group()
     first, second = twins.operators
     with ThreadPoolExecutor(1) as pool:
-        with twins.pair.proxy.add(Hold("PATCH", r"/v1\.0/subcloud-peer-groups/.*")) as hold:
+        with twins.pair.proxy.add(Stall("PATCH", r"/v1\.0/subcloud-peer-groups/.*")) as stall:
             sent = pool.submit(first.twin().update, GROUPS, shared.id, {"max-subcloud-rehoming": 21})
-            hold.wait_taken()
+            stall.wait_taken()
             others = refusals(
                 [
                     partial(by.update, GROUPS, shared.id, {"max-subcloud-rehoming": 22})
@@ -45,9 +45,9 @@ def test_while_a_run_goes_on_its_association_is_not_changed_or_deleted(twins: Tw
     shared, _ = twins.new_group(1)
     first, second = twins.operators
     before = shared.association_at_a()["peer-group-priority"]
-    with twins.pair.proxy.add(Hold("GET", r".*/subclouds", times=1)) as hold:
+    with twins.pair.proxy.add(Stall("GET", r".*/subclouds", times=1)) as stall:
         first.sync(shared.association_id)
-        hold.wait_taken()
+        stall.wait_taken()
         others = refusals(
             [
                 partial(first.update, ASSOCIATIONS, shared.association_id, {"peer_group_priority": 9}),
@@ -61,12 +61,12 @@ def test_while_a_run_goes_on_its_association_is_not_changed_or_deleted(twins: Tw
     shared.expect_same_members()
 
 
-def test_an_attribute_that_changes_during_a_run_is_what_both_sites_have_in_the_end(twins: Twins) -> None:
+def test_attribute_changed_during_a_run_wins_at_both_sites(twins: Twins) -> None:
     shared, _ = twins.new_group(1)
     first, second = twins.operators
-    with twins.pair.proxy.add(Hold("GET", r".*/subclouds", times=1)) as hold:
+    with twins.pair.proxy.add(Stall("GET", r".*/subclouds", times=1)) as stall:
         first.sync(shared.association_id)
-        hold.wait_taken()
+        stall.wait_taken()
         second.update(GROUPS, shared.id, {"max-subcloud-rehoming": 31})
         revision = twins.counters(shared.association_id).revision
     # The run may have read the old value and sent it after the new one: nobody knows, so it proves nothing.
@@ -80,9 +80,9 @@ def test_while_an_association_is_deleted_other_calls_on_it_are_refused(twins: Tw
     shared, _ = twins.new_group(1)
     first, second = twins.operators
     with ThreadPoolExecutor(1) as pool:
-        with twins.pair.proxy.add(Hold("DELETE", r"/v1\.0/subclouds/.*")) as hold:
+        with twins.pair.proxy.add(Stall("DELETE", r"/v1\.0/subclouds/.*")) as stall:
             deleted = pool.submit(first.twin().delete, ASSOCIATIONS, shared.association_id)
-            hold.wait_taken()
+            stall.wait_taken()
             for operator in (first, second):
                 others = refusals(
                     [

@@ -58,7 +58,7 @@ def test_of_two_that_remove_the_same_member_one_changes_the_group(
     assert shared.members_at_b() == {}
 
 
-def test_a_subcloud_that_two_put_into_two_groups_ends_in_one_and_both_groups_know(
+def test_subcloud_put_into_two_groups_at_once_ends_in_one(
     twins: Twins, both: tuple[Operator, Operator]
 ) -> None:
     groups = [twins.new_group()[0] for _ in both]

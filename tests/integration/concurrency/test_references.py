@@ -62,7 +62,11 @@ def _association_of_a_peer(twins: Twins) -> tuple[Call, Call]:
 
 
 def _subcloud_group(twins: Twins) -> Json:
-    fields = {"name": twins.new_name("short-lived"), "description": "deleted soon"}
+    fields = {
+        "name": twins.new_name("short-lived"),
+        "description": "deleted soon",
+        "update_apply_type": "serial",
+    }
     return twins.pair.at_a.create("subcloud-groups", fields)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from dcapi.lab.faults import Delay, Hold
+from dcapi.lab.faults import Delay, Stall
 from dcapi.lab.operator import Operator
+from dcapi.lab.polling import wait_until
 from dcapi.lab.proxy import Exchange
 from dcapi.lab.shared_group import SharedGroup
-from dcapi.lab.waiting import wait_until
 from tests.integration.concurrency.twins import PATIENCE, THREADS, Twins, at_once
 
 # What a heartbeat asks for, and no run whose group is known.
@@ -51,7 +51,7 @@ def wait_served(twins: Twins, shared: SharedGroup) -> None:
     wait_until(
         "the last request to sync to be served",
         lambda: twins.counters(shared.association_id),
-        lambda counters: counters.sync_served == counters.sync_asked,
+        lambda counters: counters.sync_status != "syncing",
         within=PATIENCE,
     )
     shared.expect_status("in-sync")
@@ -62,10 +62,10 @@ def test_a_process_that_is_asked_while_the_other_one_runs_lets_it_end(twins: Twi
     whole = one_run(twins, shared)
     first, second = twins.operators
     with twins.pair.proxy.recording() as passed:
-        with twins.pair.proxy.add(Hold(*FIRST_REQUEST, times=1)) as hold:
+        with twins.pair.proxy.add(Stall(*FIRST_REQUEST, times=1)) as stall:
             begin = len(twins.pair.proxy.exchanges)
             first.sync(shared.association_id)
-            hold.wait_taken()
+            stall.wait_taken()
             ended = twins.attended(twins.second, shared.association_id)
             second.sync(shared.association_id)
             # Its job came, found the lease taken, and left.
@@ -82,9 +82,9 @@ def test_however_many_ask_during_a_run_one_further_run_serves_them_all(twins: Tw
     whole = one_run(twins, shared)
     before = twins.counters(shared.association_id)
     with twins.pair.proxy.recording() as passed:
-        with twins.pair.proxy.add(Hold(*FIRST_REQUEST, times=1)) as hold:
+        with twins.pair.proxy.add(Stall(*FIRST_REQUEST, times=1)) as stall:
             twins.operators[0].sync(shared.association_id)
-            hold.wait_taken()
+            stall.wait_taken()
             ask_at_once(twins, shared, 1)
         wait_served(twins, shared)
     runs = runs_in(passed)

@@ -15,9 +15,9 @@ from sqlalchemy.pool import NullPool
 from dcapi.lab.members import Member
 from dcapi.lab.operator import Json, Operator, RefusedError
 from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate
 from dcapi.lab.site import LabSite
-from dcapi.lab.waiting import wait_until
 
 THREADS = 4
 # Few threads, as a busy site has them; a sweep soon, for what a dropped hint leaves undone; and a log that
@@ -36,11 +36,11 @@ Result = TypeVar("Result")
 
 
 class Counters(NamedTuple):
-    """What an association counts: changes, requests to sync, and the request that the last run served."""
+    """What an association counts, changes and requests to sync, and how its sync stands."""
 
     revision: int
     sync_asked: int
-    sync_served: int
+    sync_status: str
 
 
 class Twins:
@@ -81,7 +81,7 @@ class Twins:
         return new.name
 
     def counters(self, association_id: int) -> Counters:
-        query = text("SELECT revision, sync_asked, sync_served FROM peer_group_association WHERE id = :id")
+        query = text("SELECT revision, sync_asked, sync_status FROM peer_group_association WHERE id = :id")
         with self._database.connect() as connection:
             return Counters(*connection.execute(query, {"id": association_id}).one())
 

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from sqlalchemy import QueuePool
 
 from dcapi.models.engine import KEPT_CONNECTIONS, most_connections
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 
 
-def test_a_worker_that_had_much_to_do_keeps_few_connections(parts: Parts) -> None:
-    wanted = min(3 * KEPT_CONNECTIONS, most_connections(parts.settings))
+def test_a_worker_that_had_much_to_do_keeps_few_connections(runtime: Runtime) -> None:
+    wanted = min(3 * KEPT_CONNECTIONS, most_connections(runtime.settings))
     with ExitStack() as stack:
-        sessions = [stack.enter_context(parts.unit_of_work()) for _ in range(wanted)]
+        sessions = [stack.enter_context(runtime.unit_of_work()) for _ in range(wanted)]
         engine = sessions[0].get_bind().engine
         held = [stack.enter_context(engine.connect()) for _ in sessions]
         assert len(held) == wanted > KEPT_CONNECTIONS

@@ -22,11 +22,11 @@ from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
 from dcapi.errors import Conflict, SettingsError
 from dcapi.instance import PROJECT_ROOT
-from dcapi.lab.waiting import wait_until
-from dcapi.models import Operation, SiteRecord, Subcloud, SystemPeer
+from dcapi.lab.polling import wait_until
+from dcapi.models import SiteRecord, Subcloud, SystemPeer, Task
 from dcapi.models.keyring import SECRETS_KEY_FILE, keys_in
 from dcapi.models.secret_values import data_install, rehome_data
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.services import secrets_rotation
 from dcapi.services.secrets_rotation import rotate_secrets, secret_tables
 from dcapi.settings import settings_from
@@ -54,11 +54,11 @@ def subcloud(number: int) -> Subcloud:
 
 
 @pytest.fixture
-def filled(app: Flask, parts: Parts) -> Parts:
+def filled(app: Flask, runtime: Runtime) -> Runtime:
     """Secrets in all of the tables, and more subclouds than one batch takes."""
-    with parts.unit_of_work() as session:
+    with runtime.unit_of_work() as session:
         session.add_all(subcloud(number) for number in range(MANY))
-        session.add(Operation(kind="deploy", subject_id=1, payload={"p": 1}, created_at=0.0, expires_at=1.0))
+        session.add(Task(kind="deploy", subject_id=1, payload={"p": 1}, created_at=0.0, due_at=1.0))
         session.add(
             SystemPeer(
                 peer_uuid="11111111-2222-4333-8444-555555555555",
@@ -70,7 +70,7 @@ def filled(app: Flask, parts: Parts) -> Parts:
             )
         )
         session.commit()
-    return parts
+    return runtime
 
 
 def key_file(app: Flask) -> Path:
@@ -82,20 +82,20 @@ def settings_of(app: Flask) -> dict[str, Any]:
     return site_settings(Path(app.instance_path), ADMIN_PASSWORD="", SQLALCHEMY_DATABASE_URI=uri)
 
 
-def tokens(parts: Parts) -> list[str]:
+def tokens(runtime: Runtime) -> list[str]:
     """Every encrypted text, as it is in the database."""
     found: list[str] = []
-    with parts.unit_of_work() as session:
+    with runtime.unit_of_work() as session:
         for _table, columns in secret_tables():
             for column in columns:
                 found += session.scalars(select(type_coerce(column, Text)).where(column.is_not(None)))
     return found
 
 
-def readable(parts: Parts, key: str) -> int:
+def readable(runtime: Runtime, key: str) -> int:
     """How many of them this key alone can read."""
     count = 0
-    for token in tokens(parts):
+    for token in tokens(runtime):
         try:
             Fernet(key).decrypt(token.encode())
             count += 1
@@ -106,11 +106,11 @@ def readable(parts: Parts, key: str) -> int:
 
 def test_every_table_with_secrets_is_known_from_its_columns() -> None:
     found = {f"{table.name}.{column.name}" for table, columns in secret_tables() for column in columns}
-    assert {"system_peer.manager_password", "subcloud.secrets", "operation.payload"} <= found
+    assert {"system_peer.manager_password", "subcloud.secrets", "task.payload"} <= found
     assert "pushed_member.digest" in found
 
 
-def test_all_secrets_get_a_new_key_and_the_old_one_can_be_dropped(app: Flask, filled: Parts) -> None:
+def test_all_secrets_get_a_new_key_and_the_old_one_can_be_dropped(app: Flask, filled: Runtime) -> None:
     old = key_file(app).read_text()
     before = len(tokens(filled))
     report = rotate_secrets(filled)
@@ -128,17 +128,17 @@ def test_all_secrets_get_a_new_key_and_the_old_one_can_be_dropped(app: Flask, fi
     assert_all_there(filled)
 
 
-def assert_all_there(parts: Parts) -> None:
-    with parts.unit_of_work() as session:
+def assert_all_there(runtime: Runtime) -> None:
+    with runtime.unit_of_work() as session:
         rows = session.scalars(select(Subcloud).order_by(Subcloud.id)).all()
         for number, row in enumerate(rows):
             assert rehome_data.read(row) == {"saved_payload": {"admin_password": f"secret-{number}"}}
             assert row.updated_at == "2026-01-01 00:00:00.000000"
         assert session.scalars(select(SystemPeer.manager_password)).all() == ["c2VhbA=="]
-        assert session.scalars(select(Operation.payload)).all() == [{"p": 1}]
+        assert session.scalars(select(Task.payload)).all() == [{"p": 1}]
 
 
-def test_a_site_starts_with_the_new_key_alone_and_not_with_the_old_one(app: Flask, filled: Parts) -> None:
+def test_a_site_starts_with_the_new_key_alone_and_not_with_the_old_one(app: Flask, filled: Runtime) -> None:
     old = key_file(app).read_text()
     rotate_secrets(filled)
     new = keys_in(key_file(app).read_text())[0]
@@ -148,7 +148,7 @@ def test_a_site_starts_with_the_new_key_alone_and_not_with_the_old_one(app: Flas
         dcapi.prepare(settings_from({**settings, "SECRETS_KEYS": old}))
 
 
-def test_a_second_rotation_makes_a_third_key(app: Flask, filled: Parts) -> None:
+def test_a_second_rotation_makes_a_third_key(app: Flask, filled: Runtime) -> None:
     rotate_secrets(filled)
     rotate_secrets(filled)
     newest, *others = keys_in(key_file(app).read_text())
@@ -157,7 +157,7 @@ def test_a_second_rotation_makes_a_third_key(app: Flask, filled: Parts) -> None:
 
 
 def test_a_rotation_that_was_cut_off_goes_on_with_the_same_key(
-    app: Flask, filled: Parts, monkeypatch: pytest.MonkeyPatch
+    app: Flask, filled: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = iter(range(2))
 
@@ -180,7 +180,7 @@ def test_a_rotation_that_was_cut_off_goes_on_with_the_same_key(
     assert_all_there(filled)
 
 
-def test_keys_of_the_settings_are_used_in_their_order(app: Flask, filled: Parts) -> None:
+def test_keys_of_the_settings_are_used_in_their_order(app: Flask, filled: Runtime) -> None:
     old, new = key_file(app).read_text(), Fernet.generate_key().decode()
     settings = settings_of(app)
     with site({**settings, "SECRETS_KEYS": f"{new}, {old}"}) as other:
@@ -196,8 +196,8 @@ class site:  # noqa: N801 (reads as a function)
     def __init__(self, settings: dict[str, Any]) -> None:
         self.app = create_app(settings)
 
-    def __enter__(self) -> Parts:
-        built: Parts = self.app.extensions[EXTENSION]
+    def __enter__(self) -> Runtime:
+        built: Runtime = self.app.extensions[EXTENSION]
         return built
 
     def __exit__(self, *_: object) -> None:
@@ -206,15 +206,15 @@ class site:  # noqa: N801 (reads as a function)
 
 
 @pytest.fixture
-def other_worker(app: Flask, parts: Parts) -> Iterator[Parts]:
-    uri = parts.settings.SQLALCHEMY_DATABASE_URI
+def other_worker(app: Flask, runtime: Runtime) -> Iterator[Runtime]:
+    uri = runtime.settings.SQLALCHEMY_DATABASE_URI
     with site(
         site_settings(Path(app.instance_path), ADMIN_PASSWORD="", SQLALCHEMY_DATABASE_URI=uri)
     ) as other:
         yield other
 
 
-def test_a_worker_that_runs_takes_up_the_new_key(app: Flask, filled: Parts, other_worker: Parts) -> None:
+def test_a_worker_that_runs_takes_up_the_new_key(app: Flask, filled: Runtime, other_worker: Runtime) -> None:
     with other_worker.unit_of_work() as session:
         assert session.scalars(select(SystemPeer.manager_password)).all() == ["c2VhbA=="]
     rotate_secrets(filled)
@@ -227,7 +227,7 @@ def test_a_worker_that_runs_takes_up_the_new_key(app: Flask, filled: Parts, othe
     assert readable(filled, key_file(app).read_text()) == len(tokens(filled))
 
 
-def test_no_write_beside_a_rotation_is_lost(app: Flask, filled: Parts, other_worker: Parts) -> None:
+def test_no_write_beside_a_rotation_is_lost(app: Flask, filled: Runtime, other_worker: Runtime) -> None:
     done, written = threading.Event(), {0: 0}
 
     def write() -> None:
@@ -254,7 +254,7 @@ def test_no_write_beside_a_rotation_is_lost(app: Flask, filled: Parts, other_wor
     assert readable(filled, key_file(app).read_text()) == len(tokens(filled))
 
 
-def test_a_rotation_that_is_killed_loses_nothing(app: Flask, filled: Parts) -> None:
+def test_a_rotation_that_is_killed_loses_nothing(app: Flask, filled: Runtime) -> None:
     with filled.unit_of_work() as session:
         session.add_all(subcloud(number) for number in range(MANY, 4 * MANY))
         session.commit()
@@ -285,7 +285,7 @@ def test_a_rotation_that_is_killed_loses_nothing(app: Flask, filled: Parts) -> N
     assert_all_there(filled)
 
 
-def test_a_secret_that_no_key_reads_is_named_and_nothing_is_called_done(app: Flask, filled: Parts) -> None:
+def test_a_secret_that_no_key_reads_is_named_and_nothing_is_called_done(app: Flask, filled: Runtime) -> None:
     with filled.unit_of_work() as session:
         before = session.scalars(select(SiteRecord.key_fingerprint)).one()
         session.connection().exec_driver_sql("UPDATE subcloud SET secrets = 'garbage' WHERE id = 3")
@@ -297,9 +297,9 @@ def test_a_secret_that_no_key_reads_is_named_and_nothing_is_called_done(app: Fla
         assert session.scalars(select(SiteRecord.key_fingerprint)).one() == before
 
 
-def test_a_key_file_that_breaks_while_the_site_runs_stops_nothing(app: Flask, filled: Parts) -> None:
+def test_a_key_file_that_breaks_while_the_site_runs_stops_nothing(app: Flask, filled: Runtime) -> None:
     key_file(app).write_text("no key")
     operator = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD)
-    changed = form(bootstrap_values=bootstrap_values(), bootstrap_address="10.71.9.20")
+    changed = form(bootstrap_values=bootstrap_values(name="edge-0"), bootstrap_address="10.71.9.20")
     assert operator.patch("/subclouds/1", **changed).status_code == 200
     assert operator.get("/subclouds/1").status_code == 200

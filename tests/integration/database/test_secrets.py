@@ -14,7 +14,7 @@ from dcapi.api.database import db
 from dcapi.errors import SettingsError
 from dcapi.models import Base, Subcloud, SystemPeer
 from dcapi.models.secret_values import data_install, rehome_data
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.settings import settings_from
 from tests.conftest import site_settings
 
@@ -28,7 +28,7 @@ def every_cell(app: Flask) -> str:
     return repr(tables)
 
 
-def test_no_password_stands_readable_in_any_table(app: Flask, parts: Parts) -> None:
+def test_no_password_stands_readable_in_any_table(app: Flask, runtime: Runtime) -> None:
     saved = {"admin_password": CANARY, "registries": [{"url": "here", "password": CANARY}]}
     subcloud = Subcloud(
         name="edge-1",
@@ -50,7 +50,7 @@ def test_no_password_stands_readable_in_any_table(app: Flask, parts: Parts) -> N
         manager_password=CANARY,
         peer_controller_gateway_address="192.168.204.102",
     )
-    with parts.unit_of_work() as session:
+    with runtime.unit_of_work() as session:
         session.add_all([subcloud, peer])
         session.commit()
         assert rehome_data.read(subcloud) == {"saved_payload": saved}

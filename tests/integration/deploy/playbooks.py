@@ -17,7 +17,7 @@ import yaml
 from dcapi.deploy.ansible import AnsibleDeployer, PlaybookSettings
 from dcapi.deploy.playbook_process import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.deploy.port import Phase, Running, StepState, Target
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 
 SKIPPED = "ansible-runner is not installed: make install-ansible"
 needs_ansible = pytest.mark.skipif(importlib.util.find_spec("ansible_runner") is None, reason=SKIPPED)
@@ -113,7 +113,7 @@ def processes(token: str) -> list[int]:
     return [*marked_processes(SUPERVISOR_MARK, token), *marked_processes(TASK_MARK, token)]
 
 
-def target_of(subcloud_id: int = 1, **changes: Any) -> Target:
+def destination_of(subcloud_id: int = 1, **changes: Any) -> Target:
     values: Mapping[str, Any] = {
         "subcloud_id": subcloud_id,
         "name": f"quay-{subcloud_id}",

@@ -14,13 +14,13 @@ from tests.integration.deploy.playbooks import (
     Workshop,
     append,
     begun,
+    destination_of,
     dump_variables,
     encoded,
     ended,
     needs_ansible,
     played,
     processes,
-    target_of,
     touch,
     wait_file,
     wait_for,
@@ -50,7 +50,7 @@ FAIL = {"name": "Ask for power", "ansible.builtin.fail": {"msg": "no power at {{
 def test_a_phase_is_done_when_its_playbook_ended_well(workshop: Workshop, phase: Phase) -> None:
     trace = workshop.folder / "trace"
     workshop.write(phase, touch(trace))
-    assert played(workshop.deployer(), phase, target_of()) == Done()
+    assert played(workshop.deployer(), phase, destination_of()) == Done()
     assert trace.exists()
     [output] = workshop.outputs()
     assert "Leave a trace" in output
@@ -64,7 +64,7 @@ def test_a_playbook_runs_against_the_subcloud_of_its_inventory(workshop: Worksho
         hosts="all",
         vars={"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
     )
-    assert played(workshop.deployer(), Phase.BOOTSTRAP, target_of()) == Done()
+    assert played(workshop.deployer(), Phase.BOOTSTRAP, destination_of()) == Done()
     assert json.loads(seen.read_text()) == {
         "inventory_hostname": "quay-1",
         "ansible_host": "10.71.9.20",
@@ -76,7 +76,7 @@ def test_a_playbook_gets_the_values_with_plain_passwords(workshop: Workshop) -> 
     seen = workshop.folder / "seen.json"
     read = {"ansible.builtin.command": "cat {{ deploy_config_file }}", "register": "read"}
     workshop.write(Phase.INSTALL, read, dump_variables(seen, *VARIABLES, "read.stdout"))
-    target = target_of(
+    target = destination_of(
         install_values={"bmc_address": "10.72.0.20", "bmc_password": encoded("Winch 3")},
         deploy_config="kind: Host",
     )
@@ -111,7 +111,7 @@ def test_what_a_caller_of_the_api_sent_is_evaluated_nowhere(workshop: Workshop) 
         "ansible_python_interpreter": f"touch {harm}; true",
         "ansible_connection": "nothing",
     }
-    target = target_of(bootstrap_values=values, name=template, bootstrap_address=template)
+    target = destination_of(bootstrap_values=values, name=template, bootstrap_address=template)
     assert played(workshop.deployer(), Phase.BOOTSTRAP, target) == Done()
     found = json.loads(seen.read_text())
     assert (found["description"], found["nested"], found["subcloud_name"]) == (
@@ -126,7 +126,7 @@ def test_what_a_caller_of_the_api_sent_is_evaluated_nowhere(workshop: Workshop) 
 def test_the_message_of_the_task_that_failed_is_the_reason(workshop: Workshop) -> None:
     ignored = {"name": "Try", "ansible.builtin.fail": {"msg": "never mind"}, "ignore_errors": True}
     workshop.write(Phase.INSTALL, ignored, FAIL, touch(workshop.folder / "trace"))
-    assert played(workshop.deployer(), Phase.INSTALL, target_of()) == Failed(
+    assert played(workshop.deployer(), Phase.INSTALL, destination_of()) == Failed(
         "playbook install.yml: task 'Ask for power': no power at 10.71.9.20"
     )
     assert not (workshop.folder / "trace").exists()
@@ -135,7 +135,7 @@ def test_the_message_of_the_task_that_failed_is_the_reason(workshop: Workshop) -
 def test_a_reason_is_one_line_that_fits_and_tells_no_secret(workshop: Workshop) -> None:
     message = "it broke\n\nwith {{ sysadmin_password }} \x1b[31m" + 400 * "and more "
     workshop.write(Phase.INSTALL, {"name": "Break", "ansible.builtin.fail": {"msg": message}})
-    state = played(workshop.deployer(), Phase.INSTALL, target_of())
+    state = played(workshop.deployer(), Phase.INSTALL, destination_of())
     assert isinstance(state, Failed)
     assert state.reason.startswith(
         "playbook install.yml: task 'Break': it broke with ****** [31mand more and"
@@ -159,7 +159,7 @@ def test_a_reason_is_one_line_that_fits_and_tells_no_secret(workshop: Workshop) 
 )
 def test_every_kind_of_failure_says_why(workshop: Workshop, task: dict[str, object], expected: str) -> None:
     workshop.write(Phase.REHOME, {"name": "Break", **task})
-    state = played(workshop.deployer(), Phase.REHOME, target_of())
+    state = played(workshop.deployer(), Phase.REHOME, destination_of())
     assert isinstance(state, Failed)
     assert "task 'Break'" in state.reason
     assert expected in state.reason
@@ -167,14 +167,14 @@ def test_every_kind_of_failure_says_why(workshop: Workshop, task: dict[str, obje
 
 def test_a_playbook_that_cannot_be_read_says_why(workshop: Workshop) -> None:
     (workshop.playbooks / "install.yml").write_text("- hosts: localhost\n  tasks: [{no_such_module: {}}]\n")
-    state = played(workshop.deployer(), Phase.INSTALL, target_of())
+    state = played(workshop.deployer(), Phase.INSTALL, destination_of())
     assert isinstance(state, Failed)
     assert "no_such_module" in state.reason
 
 
 def test_a_host_that_cannot_be_reached_is_named(workshop: Workshop) -> None:
     workshop.write(Phase.INSTALL, {"ansible.builtin.ping": None}, hosts="all", connection="ssh")
-    state = played(workshop.deployer(), Phase.INSTALL, target_of(bootstrap_address="127.0.0.1:nowhere"))
+    state = played(workshop.deployer(), Phase.INSTALL, destination_of(bootstrap_address="127.0.0.1:nowhere"))
     assert isinstance(state, Failed)
     assert "ping" in state.reason
 
@@ -183,14 +183,14 @@ def test_a_host_that_cannot_be_reached_is_named(workshop: Workshop) -> None:
 def test_a_phase_that_an_operator_need_not_have_is_done_without_a_playbook(
     workshop: Workshop, phase: Phase
 ) -> None:
-    assert workshop.deployer().begin(phase, target_of()) == Done()
+    assert workshop.deployer().begin(phase, destination_of()) == Done()
 
 
 @pytest.mark.parametrize(
     "phase", [Phase.INSTALL, Phase.BOOTSTRAP, Phase.REHOME, Phase.RECONFIGURE, Phase.PRESTAGE]
 )
 def test_any_other_phase_fails_without_a_playbook_and_names_it(workshop: Workshop, phase: Phase) -> None:
-    state = workshop.deployer().begin(phase, target_of())
+    state = workshop.deployer().begin(phase, destination_of())
     assert isinstance(state, Failed)
     assert f"{phase.value}.yml" in state.reason
 
@@ -204,10 +204,10 @@ def test_a_playbook_that_hangs_is_cut_with_all_that_it_started(workshop: Worksho
     }
     workshop.write(Phase.INSTALL, hang)
     deployer = workshop.deployer(seconds=12.0)
-    begun(deployer, Phase.INSTALL, target_of())
+    begun(deployer, Phase.INSTALL, destination_of())
     token = workshop.token(Phase.INSTALL)
     wait_file(started)
-    assert ended(deployer, Phase.INSTALL, target_of()) == Failed(
+    assert ended(deployer, Phase.INSTALL, destination_of()) == Failed(
         "playbook install.yml: took longer than 12 s"
     )
     assert processes(token) == []
@@ -230,15 +230,17 @@ def test_what_a_playbook_left_running_is_ended_with_it(workshop: Workshop) -> No
     left = {"name": "Leave", "ansible.builtin.command": "sleep 600", "async": 600, "poll": 0}
     workshop.write(Phase.INSTALL, left)
     deployer = workshop.deployer()
-    begun(deployer, Phase.INSTALL, target_of())
+    begun(deployer, Phase.INSTALL, destination_of())
     token = workshop.token(Phase.INSTALL)
-    assert ended(deployer, Phase.INSTALL, target_of()) == Done()
+    assert ended(deployer, Phase.INSTALL, destination_of()) == Done()
     assert processes(token) == []
 
 
 def test_what_cannot_be_written_fails_the_phase_and_says_why(workshop: Workshop) -> None:
     workshop.write(Phase.CONFIG, touch(workshop.folder / "trace"))
-    state = played(workshop.deployer(), Phase.CONFIG, target_of(deploy_config="half a character: \ud800"))
+    state = played(
+        workshop.deployer(), Phase.CONFIG, destination_of(deploy_config="half a character: \ud800")
+    )
     assert isinstance(state, Failed)
     assert "it could not be run: UnicodeEncodeError" in state.reason
 
@@ -247,8 +249,8 @@ def test_a_deletion_waits_for_no_other_subcloud(workshop: Workshop) -> None:
     workshop.write(Phase.INSTALL, HANG)
     deployer = workshop.deployer()
     for number in (1, 2):
-        begun(deployer, Phase.INSTALL, target_of(number))
-    deployer.delete(target_of(2))
+        begun(deployer, Phase.INSTALL, destination_of(number))
+    deployer.delete(destination_of(2))
     assert processes(workshop.token(Phase.INSTALL, 1)) != []
     assert not (workshop.runs / "2").exists()
 
@@ -258,13 +260,13 @@ def test_outputs_are_bounded_in_number_and_size(workshop: Workshop) -> None:
     workshop.write(Phase.INSTALL, {"name": "First words", "ansible.builtin.debug": {"msg": "a"}}, speak, FAIL)
     deployer = workshop.deployer(outputs=2, output_limit=4000)
     for _ in range(3):
-        assert isinstance(played(deployer, Phase.INSTALL, target_of()), Failed)
+        assert isinstance(played(deployer, Phase.INSTALL, destination_of()), Failed)
     outputs = workshop.outputs()
     assert len(outputs) == 2
     for output in outputs:
         assert len(output) < 4200
         assert "First words" in output
-        assert "left out" in output
+        assert "output omitted" in output
         assert output.endswith("no power at 10.71.9.20\n")
 
 
@@ -272,7 +274,7 @@ def test_no_more_playbooks_run_than_the_limit_says(workshop: Workshop) -> None:
     gate, lines = workshop.folder / "gate", workshop.folder / "lines"
     workshop.write(Phase.INSTALL, append(lines, "{{ subcloud_id }}"), wait_for(gate))
     one, other = workshop.deployer(at_once=2), workshop.deployer(at_once=2)
-    targets = [target_of(number) for number in (1, 2, 3)]
+    targets = [destination_of(number) for number in (1, 2, 3)]
     for deployer, target in zip((one, other, one), targets, strict=True):
         begun(deployer, Phase.INSTALL, target)
     wait_file(lines)
@@ -287,16 +289,16 @@ def test_no_more_playbooks_run_than_the_limit_says(workshop: Workshop) -> None:
 def test_a_phase_can_be_played_again_with_other_values(workshop: Workshop) -> None:
     workshop.write(Phase.REHOME, {**FAIL, "when": "bootstrap_address == '10.71.9.20'"})
     deployer = workshop.deployer()
-    assert isinstance(played(deployer, Phase.REHOME, target_of()), Failed)
-    assert played(deployer, Phase.REHOME, target_of(bootstrap_address="10.71.9.21")) == Done()
+    assert isinstance(played(deployer, Phase.REHOME, destination_of()), Failed)
+    assert played(deployer, Phase.REHOME, destination_of(bootstrap_address="10.71.9.21")) == Done()
 
 
 def test_a_subcloud_that_is_deleted_leaves_nothing(workshop: Workshop) -> None:
     workshop.write(Phase.INSTALL, HANG)
     deployer = workshop.deployer()
-    begun(deployer, Phase.INSTALL, target_of())
+    begun(deployer, Phase.INSTALL, destination_of())
     token = workshop.token(Phase.INSTALL)
-    deployer.delete(target_of())
+    deployer.delete(destination_of())
     wait_gone(token)
     assert not (workshop.runs / "1").exists()
-    deployer.delete(target_of())
+    deployer.delete(destination_of())

@@ -15,11 +15,11 @@ from tests.integration.deploy.playbooks import (
     CANARY,
     Workshop,
     begun,
+    destination_of,
     encoded,
     ended,
     needs_ansible,
     processes,
-    target_of,
     wait_file,
     wait_for,
 )
@@ -76,7 +76,7 @@ def test_a_password_is_found_nowhere(
     if fails:
         tasks.append({"name": "Fail", "ansible.builtin.fail": {"msg": "it is {{ sysadmin_password }}"}})
     workshop.write(Phase.INSTALL, *tasks)
-    deployer, target = workshop.deployer(), target_of()
+    deployer, target = workshop.deployer(), destination_of()
     begun(deployer, Phase.INSTALL, target)
     token = workshop.token(Phase.INSTALL)
     wait_file(reached)
@@ -106,13 +106,13 @@ def test_everything_is_for_the_sites_user_alone(workshop: Workshop) -> None:
     gate = workshop.folder / "gate"
     workshop.write(Phase.INSTALL, wait_for(gate))
     deployer = workshop.deployer()
-    begun(deployer, Phase.INSTALL, target_of())
+    begun(deployer, Phase.INSTALL, destination_of())
     wait_file(workshop.runs / "1" / "run" / "overrides.yml")
     for path in workshop.runs.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
     assert workshop.runs.stat().st_mode & 0o777 == 0o700
     gate.touch()
-    assert ended(deployer, Phase.INSTALL, target_of()) == Done()
+    assert ended(deployer, Phase.INSTALL, destination_of()) == Done()
 
 
 def test_secrets_of_all_values_are_masked(workshop: Workshop) -> None:
@@ -124,7 +124,7 @@ def test_secrets_of_all_values_are_masked(workshop: Workshop) -> None:
         {"ansible.builtin.debug": {"var": "read.stdout"}},
         {"ansible.builtin.debug": {"msg": "{{ new_password }}"}},
     )
-    target = target_of(
+    target = destination_of(
         bootstrap_values={"docker_registries": {"defaults": {"url": "quay", "password": "Registry*1"}}},
         install_values={"bmc_password": encoded("Bmc*22"), "bmc_address": "10.72.0.20"},
         deploy_config="spec:\n  password: Config*333\n",

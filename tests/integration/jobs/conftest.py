@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from dcapi.jobs.hold import UnitOfWork
 from dcapi.models.base import Base
 from dcapi.models.lease import Lease
+from dcapi.tasks.hold import UnitOfWork
 from tests.integration.jobs.database import engine_of, unit_of_work_of
 
 POSTGRES = "DCAPI_TEST_POSTGRES_URL"

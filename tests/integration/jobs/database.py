@@ -9,10 +9,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from dcapi.jobs.hold import UnitOfWork
 from dcapi.models.engine import make_engine
 from dcapi.models.keyring import Keyring
 from dcapi.settings import Settings
+from dcapi.tasks.hold import UnitOfWork
 
 
 def engine_of(uri: str, *, busy_timeout: float = 30.0) -> Engine:

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from dcapi.jobs.hold import RENEWAL_ATTEMPTS, Hold, LeaseLost, Moment, UnitOfWork, take_hold
 from dcapi.models.lease import Lease
+from dcapi.tasks.hold import RENEWAL_ATTEMPTS, Hold, LeaseLost, Moment, UnitOfWork, held_leases, take_hold
+from dcapi.tasks.holders import Life
 
 NAME = "association:1"
 LENGTH = 60.0
@@ -90,6 +91,137 @@ def test_a_hold_tells_what_it_holds_and_is_in_the_database(
 
 def test_a_lease_in_other_hands_gives_no_hold(hold: Hold, database: Database, clocks: Clocks) -> None:
     assert take(database, clocks, "another") is None
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> dict[str, Life]:
+    """What can be told of the owners; nothing of those that a test leaves out."""
+    lives: dict[str, Life] = {}
+    monkeypatch.setattr("dcapi.tasks.hold.life_of", lambda owner: lives.get(owner, Life.UNKNOWN))
+    return lives
+
+
+def is_held(database: Database, clocks: Clocks) -> bool:
+    """As those who look without taking see it."""
+    with database.unit_of_work() as session:
+        return held_leases(session, [NAME, "association:2"], clocks=clocks) == {NAME}
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("life", "passed", "held"),
+    [
+        (Life.ALIVE, 0.0, True),
+        (Life.ALIVE, LENGTH, False),
+        (Life.ALIVE, -HOUR, True),
+        (Life.UNKNOWN, 0.0, True),
+        (Life.UNKNOWN, LENGTH, False),
+        (Life.UNKNOWN, -59.0, True),
+        (Life.UNKNOWN, -61.0, False),
+        (Life.DEAD, 0.0, False),
+        (Life.DEAD, LENGTH, False),
+        (Life.DEAD, -HOUR, False),
+    ],
+)
+def test_a_lease_is_held_by_the_living_until_it_expires(
+    hold: Hold,
+    database: Database,
+    clocks: Clocks,
+    judged: dict[str, Life],
+    life: Life,
+    passed: float,
+    held: bool,
+) -> None:
+    judged["one"] = life
+    clocks.set_wall(passed)
+
+    assert is_held(database, clocks) == held
+    taken = take(database, clocks, "another")
+    assert (taken is None) == held
+    assert is_held(database, clocks)
+    assert database.row()[0] == ("one" if held else "another")
+
+
+def test_a_lease_that_was_never_taken_or_was_given_back_is_not_held(
+    hold: Hold, database: Database, clocks: Clocks
+) -> None:
+    hold.release()
+
+    assert not is_held(database, clocks)
+
+
+def test_a_dead_holder_has_lost_its_lease_to_the_next(
+    hold: Hold, database: Database, clocks: Clocks, judged: dict[str, Life]
+) -> None:
+    judged["one"] = Life.DEAD
+    after = take(database, clocks, "another")
+
+    assert after is not None
+    assert after.epoch == 2
+    after.ensure(REQUEST)
+    with database.unit_of_work() as session, pytest.raises(LeaseLost):
+        hold.confirm(session)
+    assert database.row() == ("another", clocks.now.wall + LENGTH, 2)
+
+
+def test_a_lease_is_not_lost_to_one_who_read_the_clock_before_a_long_wait(
+    hold: Hold, database: Database, clocks: Clocks
+) -> None:
+    """A writer of SQLite may wait as long as this for another one, and the clocks of two hosts differ."""
+    readings = iter([clocks.now.plus(-31), clocks.now])
+
+    assert take_hold(database.unit_of_work, NAME, "another", LENGTH, clocks=lambda: next(readings)) is None
+    clocks.advance(-31)
+    assert take(database, clocks, "another") is None
+    assert is_held(database, clocks)
+
+
+@pytest.mark.parametrize("length", [1.0, 3600.0])
+def test_a_lease_is_not_lost_to_one_with_another_setting(
+    hold: Hold, database: Database, clocks: Clocks, length: float
+) -> None:
+    clocks.advance(-1)
+
+    assert take_hold(database.unit_of_work, NAME, "another", length, clocks=clocks) is None
+    assert hold.epoch == database.row()[2]
+
+
+def test_a_lease_from_a_dead_holder_begins_after_the_wait_for_its_row(
+    hold: Hold, database: Database, clocks: Clocks, judged: dict[str, Life]
+) -> None:
+    judged["one"] = Life.DEAD
+    now = clocks.now
+    readings = iter([now.plus(-30), now])
+    taken = take_hold(
+        database.unit_of_work,
+        NAME,
+        "another",
+        LENGTH,
+        clocks=lambda: next(readings, now.plus(LENGTH - REQUEST)),
+    )
+
+    assert taken is not None
+    assert database.row() == ("another", now.wall + LENGTH, 2)
+    database.opened = 0
+    taken.ensure(REQUEST)
+    assert database.opened == 0
+
+
+def test_of_many_threads_that_find_the_holder_dead_one_takes_its_lease(
+    hold: Hold, database: Database, clocks: Clocks, judged: dict[str, Life]
+) -> None:
+    judged["one"] = Life.DEAD
+    barrier, taken = threading.Barrier(8), []
+
+    def work() -> None:
+        barrier.wait(30)
+        taken.append(take(database, clocks, threading.current_thread().name))
+
+    run_threads(work, 8)
+    assert len(taken) == 8
+    assert [one.epoch for one in taken if one is not None] == [2]
 
 
 def test_a_lease_that_lives_long_enough_costs_no_statement(
@@ -271,7 +403,7 @@ def test_leaving_with_an_error_gives_the_lease_back(hold: Hold, database: Databa
     assert database.row() == ("one", 0, 1)
 
 
-def test_a_lease_that_cannot_be_given_back_does_not_hide_how_the_work_ended(
+def test_failing_release_does_not_hide_how_the_work_ended(
     hold: Hold, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     database.before = break_down

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from dcapi.models import lease
-from dcapi.models.lease import Lease
+from dcapi.models.lease import Lease, LeaseRow
 from tests.integration.jobs.database import engine_of
 
 NAME = "association:1"
@@ -99,7 +99,7 @@ def test_who_does_not_hold_the_lease_neither_renews_nor_confirms(
     assert row(session) == ("one", NOW + 60, 1)
 
 
-def test_a_lease_that_is_not_there_is_neither_renewed_nor_confirmed_nor_released(session: Session) -> None:
+def test_missing_lease_is_not_renewed_confirmed_or_released(session: Session) -> None:
     assert not lease.renew(session, NAME, "one", 1, 60, NOW)
     assert not lease.confirm(session, NAME, "one", 1, NOW)
     assert not lease.release(session, NAME, "one", 1)
@@ -118,6 +118,40 @@ def test_a_former_holder_does_not_release_the_lease_of_the_next(session: Session
     take(session, now=NOW + 60)
 
     assert not lease.release(session, NAME, "one", 1)
+    assert row(session) == ("one", NOW + 120, 2)
+
+
+def test_the_row_keeps_the_length_for_which_it_was_taken(session: Session) -> None:
+    take(session)
+    assert [found.seconds for found in lease.read_rows(session, [NAME])] == [60]
+    assert lease.take(session, NAME, "another", 5, NOW + 60) == 2
+
+    assert lease.read_rows(session, [NAME, "association:2"]) == [LeaseRow(NAME, "another", 2, NOW + 65, 5)]
+
+
+def test_a_row_of_the_first_version_has_no_known_length(session: Session) -> None:
+    session.execute(
+        text(f"INSERT INTO lease (name, owner, expires_at, epoch) VALUES ('{NAME}', 'one', 1, 7)")
+    )
+
+    assert lease.read_rows(session, [NAME]) == [LeaseRow(NAME, "one", 7, 1, 0)]
+
+
+def test_a_lease_is_taken_from_the_holder_that_was_seen(session: Session) -> None:
+    take(session)
+    [seen] = lease.read_rows(session, [NAME])
+
+    assert lease.take_from(session, seen, "another", 5, NOW + 1) == 2
+    assert lease.read_rows(session, [NAME]) == [LeaseRow(NAME, "another", 2, NOW + 6, 5)]
+    assert not lease.confirm(session, NAME, "one", 1, NOW + 1)
+
+
+def test_a_lease_is_not_taken_from_who_came_after_the_one_seen(session: Session) -> None:
+    take(session)
+    [seen] = lease.read_rows(session, [NAME])
+    take(session, now=NOW + 60)
+
+    assert lease.take_from(session, seen, "another", 60, NOW + 61) is None
     assert row(session) == ("one", NOW + 120, 2)
 
 

@@ -1,4 +1,4 @@
-"""Leases between real processes: contended, and held by one that is stopped beyond their end."""
+"""Leases between real processes: contended, and held by one that is killed, or stopped beyond their end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from dcapi.jobs.hold import Hold, LeaseLost, UnitOfWork, take_hold
+from dcapi.tasks.hold import Hold, LeaseLost, UnitOfWork, held_leases, take_hold
+from dcapi.tasks.holders import SYSTEM, own_name, read_state
 from tests.integration.jobs.database import engine_of, unit_of_work_of
 
 NAME = "association:1"
@@ -75,6 +76,7 @@ def contend(connection: Connection, uri: str, barrier: Barrier, inside: Path, ow
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_two_processes_never_hold_a_lease_at_once(start: Start, database_uri: str, tmp_path: Path) -> None:
     barrier = spawn.Barrier(2)
     connections = [
@@ -128,6 +130,7 @@ def take_when_free(unit_of_work: UnitOfWork) -> int:
     raise AssertionError("the lease did not expire")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["ensure", "confirm"])
 def test_a_holder_that_was_stopped_beyond_its_lease_finds_it_lost(
     start: Start, database_uri: str, unit_of_work: UnitOfWork, first: str
@@ -146,3 +149,84 @@ def test_a_holder_that_was_stopped_beyond_its_lease_finds_it_lost(
     assert list(said) == ["LeaseLost"] * (2 if first == "ensure" else 3)
     # The end of the former holder leaves the next one its lease.
     assert take_hold(unit_of_work, NAME, "third", 60) is None
+
+
+def hold_until_killed(connection: Connection, uri: str) -> None:
+    """Hold the lease under the name of this process, tell so, and live until the test ends."""
+    engine = engine_of(uri)
+    hold = take_hold(unit_of_work_of(engine), NAME, f"{own_name()}/0123abcd", 600)
+    connection.send(hold is not None)
+    connection.recv()
+    engine.dispose()
+
+
+def is_held(unit_of_work: UnitOfWork) -> bool:
+    with unit_of_work() as session:
+        return held_leases(session, [NAME]) == {NAME}
+
+
+def wait_for_state(process: BaseProcess, state: str) -> None:
+    assert process.pid is not None
+    deadline = time.monotonic() + PATIENCE
+    while read_state(SYSTEM, process.pid).state != state:
+        assert time.monotonic() < deadline, f"the process does not come into state {state}"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def holder(start: Start, database_uri: str) -> BaseProcess:
+    """A process that holds the lease for ten minutes."""
+    process, connection = start(hold_until_killed, database_uri)
+    assert told(connection)
+    return process
+
+
+@pytest.mark.parametrize("reaped", [True, False], ids=["gone", "a zombie"])
+def test_the_lease_of_a_killed_process_is_free_at_once(
+    holder: BaseProcess, unit_of_work: UnitOfWork, *, reaped: bool
+) -> None:
+    assert is_held(unit_of_work)
+    assert take_hold(unit_of_work, NAME, own_name(), 600) is None
+    holder.kill()
+    if reaped:
+        holder.join()
+    else:
+        wait_for_state(holder, "Z")
+
+    assert not is_held(unit_of_work)
+    after = take_hold(unit_of_work, NAME, own_name(), 600)
+    assert after is not None
+    assert after.epoch == 2
+
+
+def test_a_stopped_process_keeps_its_lease_until_it_expires(
+    holder: BaseProcess, unit_of_work: UnitOfWork
+) -> None:
+    assert holder.pid is not None
+    os.kill(holder.pid, signal.SIGSTOP)
+    wait_for_state(holder, "T")
+
+    assert is_held(unit_of_work)
+    assert take_hold(unit_of_work, NAME, own_name(), 600) is None
+
+
+def take_once(connection: Connection, uri: str, barrier: Barrier) -> None:
+    engine = engine_of(uri)
+    barrier.wait(PATIENCE)
+    hold = take_hold(unit_of_work_of(engine), NAME, own_name(), 600)
+    connection.send(None if hold is None else hold.epoch)
+    # It must not be dead before the others have asked.
+    connection.recv()
+    engine.dispose()
+
+
+def test_of_several_processes_one_takes_the_lease_of_a_dead_one(
+    holder: BaseProcess, start: Start, database_uri: str
+) -> None:
+    holder.kill()
+    holder.join()
+    barrier = spawn.Barrier(3)
+    connections = [start(take_once, database_uri, barrier)[1] for _ in range(3)]
+
+    epochs = [told(connection) for connection in connections]
+    assert sorted(epochs, key=str) == [2, None, None]

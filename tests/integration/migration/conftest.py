@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from dcapi.models import Operation, PeerGroupAssociation, Subcloud, SubcloudEndpoint, SubcloudPeerGroup
+from dcapi import KINDS
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudEndpoint, SubcloudPeerGroup
 from dcapi.models.states import ENDPOINT_TYPES
 from dcapi.peers.errors import PeerUnavailable
 from dcapi.sync.changes import ATTEND_JOB
-from dcapi.sync.migrate import migrations_due
 from dcapi.sync.reconcile import Reconciler
+from dcapi.tasks import leases
+from dcapi.tasks.hold import Hold
+from dcapi.tasks.runner import tasks_due
 from tests.conftest import ADMIN_PASSWORD
 from tests.fakes.peer import FakePeer
 from tests.fakes.peer_site import FakeSite
 from tests.integration.beside_peer import PEER_UUID, SiteBesidePeer, app_beside, peer_body, subcloud_row
+from tests.integration.kept_tasks import tasks
 from tests.site_client import SiteClient
 from tests.subcloud_forms import PASSWORD
 
@@ -68,7 +73,7 @@ class Survivor(SiteBesidePeer):
 
     def sweep(self) -> int:
         """Let the reconciler find what is due, and do it."""
-        found = Reconciler(self.parts, [migrations_due]).sweep()
+        found = Reconciler(self.runtime, [partial(tasks_due, self.runtime, KINDS)]).sweep()
         self.run_jobs()
         return found
 
@@ -89,28 +94,33 @@ class Survivor(SiteBesidePeer):
         return self.read(PeerGroupAssociation)
 
     def steps(self) -> dict[str, str | None]:
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             rows = session.execute(select(Subcloud.name, Subcloud.rehome_step).order_by(Subcloud.id))
             return {row.name: row.rehome_step for row in rows}
 
     def status(self) -> dict[str, Any]:
         return self.good(self.operator.get(f"/subcloud-peer-groups/{GROUP}/status"))
 
-    def operations(self) -> int:
-        with self.parts.unit_of_work() as session:
-            return len(list(session.scalars(select(Operation.id))))
+    def association_hold(self) -> Hold:
+        """The lease under which the association is worked on."""
+        hold = leases.take(self.runtime, leases.association_lease(1))
+        assert hold is not None
+        return hold
+
+    def tasks(self) -> int:
+        return len(tasks(self.runtime))
 
     def expect_complete(self) -> None:
         """The group is led by this site, and nothing of the migration is left."""
         group = self.group()
         assert (group.migration_status, group.migrating_here) == ("complete", False)
         assert (group.system_leader_id, group.system_leader_name) == (
-            self.parts.site.uuid,
-            self.parts.site.name,
+            self.runtime.site.uuid,
+            self.runtime.site.name,
         )
-        assert self.operations() == 0
+        assert self.tasks() == 0
         assert set(self.steps().values()) <= {None}
-        assert self.association().audit_to_ask
+        assert self.association().unfollowed
 
 
 @contextmanager
@@ -125,7 +135,7 @@ def surviving_site(
         # What an audit makes of a migration is tested with the audit.
         site.jobs._functions[ATTEND_JOB] = lambda **_: None
         site.good(operator.post("/system-peers", json=peer_body(peer_name="site-a")))
-        own_id = site.there.put_system_peer(site.parts.site.uuid, "site-b")
+        own_id = site.there.put_system_peer(site.runtime.site.uuid, "site-b")
         group_id = site.there.put_group(GROUP, priority=0)
         site.there.put_association(group_id, own_id, **{"association-type": "primary"})
         group = {

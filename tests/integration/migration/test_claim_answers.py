@@ -6,7 +6,8 @@ import pytest
 
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from dcapi.sync import migrate
+from dcapi.tasks.runner import TASK_JOB
+from tests.integration.kept_tasks import all_steps
 from tests.integration.migration.conftest import GROUP, Survivor
 
 REFUSALS = {
@@ -20,15 +21,13 @@ def managed_there(site: Survivor) -> bool:
 
 
 @pytest.mark.parametrize("call", REFUSALS)
-def test_the_members_of_a_site_that_answers_badly_are_not_taken_without_asking(
-    site: Survivor, call: str
-) -> None:
+def test_members_of_a_faulty_site_are_not_taken_without_asking(site: Survivor, call: str) -> None:
     site.add_member()
     site.peer.fail(REFUSALS[call], on=call, times=1)
     expect_asked_in_vain(site)
 
 
-def test_the_members_of_a_site_that_is_too_busy_to_listen_are_not_taken_without_asking(
+def test_members_of_a_busy_site_are_not_taken_without_asking(
     site: Survivor,
 ) -> None:
     site.add_member()
@@ -74,20 +73,21 @@ def test_a_site_that_says_migrating_and_hides_its_members_is_given_way_to(site: 
     assert managed_there(site)
 
 
-def test_a_site_that_has_taken_a_member_over_does_not_give_way_between_two_of_them(site: Survivor) -> None:
+def test_site_between_two_members_of_its_takeover_does_not_give_way(site: Survivor) -> None:
     """The process may die, or the job be late, when one has arrived and the next was not let in yet."""
     site.add_member("edge-1")
     site.add_member("edge-2")
     site.change(SubcloudPeerGroup, 1, max_subcloud_rehoming=1)
-    coordinate = site.jobs._functions[migrate.GROUP_JOB]
-    site.jobs._functions[migrate.GROUP_JOB] = lambda **_: None
+    make_steps = site.jobs._functions[TASK_JOB]
+    site.jobs._functions[TASK_JOB] = lambda **_: None
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
+    all_steps(site.runtime, "rehome")
     site.run_jobs()
     assert site.standing("edge-1") == ("complete", "managed")
     assert site.steps() == {"edge-1": None, "edge-2": "waiting"}
     claim = {"migration_status": "migrating"}
     assert site.other_site.patch(f"/subcloud-peer-groups/{GROUP}", json=claim).status_code == 409
-    site.jobs._functions[migrate.GROUP_JOB] = coordinate
+    site.jobs._functions[TASK_JOB] = make_steps
     site.sweep()
     site.expect_complete()

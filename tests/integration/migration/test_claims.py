@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from dcapi.jobs.waiting import WaitingJobs
+from dcapi.jobs.backlog import Backlog
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup, SystemPeer
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from dcapi.sync import migrate_rows
+from dcapi.sync import asking
+from dcapi.sync.takeover import group_rows
 from tests.fakes.peer import FakePeer
 from tests.fakes.peer_site import FakeSite
 from tests.integration.beside_peer import peer_body
@@ -29,12 +30,12 @@ def expect_untouched(site: Survivor, status: str | None = None) -> None:
     """The migration came to nothing, before it touched a subcloud."""
     group = site.group()
     assert (group.migration_status, group.migrating_here) == (status, False)
-    assert group.system_leader_id != site.parts.site.uuid
+    assert group.system_leader_id != site.runtime.site.uuid
     assert set(site.steps().values()) == {None}
     assert site.standing() == ("secondary", "unmanaged")
-    assert site.operations() == 0
+    assert site.tasks() == 0
     association = site.association()
-    assert not association.audit_to_ask
+    assert not association.unfollowed
     assert association.audit_asked > 0
     assert site.there.subcloud_in("region-of-edge-1")["management-state"] == "managed"
 
@@ -48,7 +49,7 @@ def test_of_two_sites_the_one_with_the_higher_number_gives_way(site: Survivor) -
     expect_untouched(site)
 
 
-def test_an_older_site_that_rehomes_a_member_is_given_way_to_without_a_word(site: Survivor) -> None:
+def test_older_site_rehoming_a_member_is_given_way_to(site: Survivor) -> None:
     site.add_member()
     site.there.group_named(GROUP)["migration_status"] = "migrating"
     site.there.put_subcloud(
@@ -71,7 +72,7 @@ def test_a_site_that_read_of_a_migration_before_it_was_told_is_no_obstacle(site:
     site.expect_complete()
 
 
-def test_a_site_that_begins_between_being_read_and_being_told_is_given_way_to(site: Survivor) -> None:
+def test_site_that_begins_before_it_is_told_is_given_way_to(site: Survivor) -> None:
     site.add_member()
     site.peer.do(lambda: migrates_there(site), on="update_group")
     answer = site.migrate()
@@ -99,9 +100,9 @@ def test_a_secondary_site_that_is_told_gives_way_until_a_member_has_begun(site: 
     answer = site.other_site.patch(PATH, json={"migration_status": "migrating"})
     assert answer.status_code == 200
     assert '"migration_status":"migrating"' in answer.text.replace(" ", "")
-    site.change(PeerGroupAssociation, 1, audit_to_ask=False)  # asked when the migration began
+    assert not asking.is_unheard(site.association())
     expect_untouched(site, "migrating")
-    site.jobs._waiting = WaitingJobs(1000)
+    site.jobs._waiting = Backlog(1000)
     assert site.sweep() == 0
 
 
@@ -122,7 +123,7 @@ def test_a_site_that_is_told_shows_it_and_has_the_teller_read(site: Survivor) ->
     assert site.association().audit_asked > 0
 
 
-def test_a_site_that_hears_that_a_migration_came_to_nothing_has_the_teller_read_again(site: Survivor) -> None:
+def test_site_told_of_an_abandoned_migration_reads_the_teller_again(site: Survivor) -> None:
     """Its members were let go meanwhile, and are to be taken back."""
     site.other_site.patch(PATH, json={"migration_status": "migrating"})
     asked = site.association().audit_asked
@@ -131,7 +132,7 @@ def test_a_site_that_hears_that_a_migration_came_to_nothing_has_the_teller_read_
     assert site.association().audit_asked > asked
 
 
-def test_a_site_that_was_told_and_hears_that_it_is_so_leaves_the_other_alone(site: Survivor) -> None:
+def test_site_told_what_it_knows_leaves_the_other_alone(site: Survivor) -> None:
     site.add_member()
     site.other_site.patch(PATH, json={"migration_status": "migrating"})
     migrates_there(site)
@@ -183,7 +184,22 @@ def test_another_system_in_the_place_of_the_peer_is_not_told(site: Survivor) -> 
     site.begin()
     site.run_jobs()
     assert site.peer.changes() == []
+    # What it keeps in its groups is not even looked at.
+    assert site.peer.calls[0] == ("system_uuid", ())
+    assert "groups" not in site.peer.count
     assert site.standing() == ("complete", "managed")
+
+
+def test_a_group_that_has_the_copys_id_and_not_its_association_is_not_told(site: Survivor) -> None:
+    """The other site was set up anew, and gives ids again."""
+    site.add_member()
+    group = site.there.group_named(GROUP)
+    group["peer_group_name"] = "of-somebody"
+    site.change(PeerGroupAssociation, 1, remote_group_id=group["id"])
+    site.there.associations.clear()
+    site.begin()
+    assert "update_group" not in site.peer.count
+    assert site.there.group_named("of-somebody")["migration_status"] is None
 
 
 # -- A third site --
@@ -192,7 +208,7 @@ def test_another_system_in_the_place_of_the_peer_is_not_told(site: Survivor) -> 
 def add_third(site: Survivor, *, associated: bool = False) -> FakePeer:
     """Another site that has a group of this name; its system peer here has the id 2."""
     third = FakePeer(FakeSite(THIRD_UUID, "site-c"))
-    site.parts.peers.fakes[2] = third  # type: ignore[attr-defined]
+    site.runtime.peers.fakes[2] = third  # type: ignore[attr-defined]
     body = peer_body(peer_uuid=THIRD_UUID, peer_name="site-c")
     assert site.operator.post("/system-peers", json=body).status_code == 200
     if associated:
@@ -255,14 +271,13 @@ def test_who_was_told_hears_when_it_comes_to_nothing(site: Survivor) -> None:
 
 def begin_without_telling(site: Survivor, *, tells: bool) -> None:
     """A request that was cut off after its commit, or after it noted that it tells the others."""
-    with site.parts.unit_of_work() as session:
-        members = migrate_rows.lock_members(session, 1)
-        group = migrate_rows.lock_group(session, 1)
+    with site.runtime.unit_of_work() as session:
+        members = group_rows.lock_members(session, 1)
+        group = group_rows.lock_group(session, 1)
         assert group is not None
-        migrate_rows.begin(session, site.parts, group, members, "c2VjcmV0")
+        group_rows.begin(session, site.runtime, group, members, "c2VjcmV0")
         session.flush()
-        needs = migrate_rows.Needs("c2VjcmV0", tells=tells)
-        migrate_rows.write_needs(session, 1, needs)
+        group_rows.write_notes(session, 1, group_rows.MigrationNotes(tells=tells))
         session.commit()
 
 

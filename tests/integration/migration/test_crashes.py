@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, event, update
 
 from dcapi.api.database import db
-from dcapi.jobs.waiting import WaitingJobs
+from dcapi.jobs.backlog import Backlog
 from dcapi.models import Lease, Subcloud, SubcloudPeerGroup
 from tests.integration.beside_peer import PEER_UUID
 from tests.integration.migration.conftest import GROUP, Survivor
@@ -67,8 +67,8 @@ class Process:
         """The leases of the dead process have run out, its jobs are gone; returns whether it had died."""
         was_dead, self.dead = self.dead, False
         self.site.peer.heal()
-        self.site.jobs._waiting = WaitingJobs(1000)
-        with self.site.parts.unit_of_work() as session:
+        self.site.jobs._waiting = Backlog(1000)
+        with self.site.runtime.unit_of_work() as session:
             session.execute(update(Lease).values(expires_at=0.0))
             session.commit()
         return was_dead
@@ -104,6 +104,7 @@ def expect_nothing_managed_twice(site: Survivor) -> None:
         assert "unmanaged" in {site.standing(name)[1], theirs}, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_migration_survives_a_crash_at_every_commit(site: Survivor, after: bool) -> None:
     for name in NAMES:

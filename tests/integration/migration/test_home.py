@@ -22,5 +22,5 @@ def test_a_secondary_group_without_members_is_not_migrated(site: Survivor) -> No
 
 
 def test_a_primary_group_that_is_at_home_is_not_migrated(site: Survivor) -> None:
-    site.change(SubcloudPeerGroup, 1, group_priority=0, system_leader_id=site.parts.site.uuid)
+    site.change(SubcloudPeerGroup, 1, group_priority=0, system_leader_id=site.runtime.site.uuid)
     assert site.migrate().status_code == 400

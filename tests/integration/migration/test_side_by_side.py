@@ -9,7 +9,7 @@ from threading import Barrier
 from typing import Any
 
 from dcapi.models import SubcloudPeerGroup
-from dcapi.sync import migrate
+from tests.integration.kept_tasks import all_steps
 from tests.integration.migration.conftest import Survivor
 
 TOGETHER = 4
@@ -57,7 +57,7 @@ def test_coordinators_that_meet_let_no_more_members_in(site: Survivor) -> None:
     site.change(SubcloudPeerGroup, 1, max_subcloud_rehoming=3)
     site.be_away()
     site.begin()
-    at_once(lambda: migrate.coordinate(site.parts, 1))
+    at_once(lambda: all_steps(site.runtime, "migrate"))
     assert at_work(site) == 3
     site.run_jobs()
     site.expect_complete()

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
 from dcapi.deploy.simulated import SimulatedDeployer
-from dcapi.jobs.waiting import WaitingJobs
-from dcapi.models import Operation, PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
-from dcapi.models.secret_values import data_install
-from dcapi.parts import Parts
+from dcapi.jobs.backlog import Backlog
+from dcapi.log import AUDIT_LOGGER
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer, task
+from dcapi.models.secret_values import data_install, rehome_data
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from dcapi.sync import migrate, migrate_member
-from tests.integration.beside_peer import PEER_UUID
-from tests.integration.kept_operations import forget_all, let_expire, lose_the_key
+from dcapi.runtime import Runtime
+from dcapi.sync.takeover import coordination
+from dcapi.tasks import runner
+from tests.integration.audit_lines import acts
+from tests.integration.beside_peer import NETWORKS, PEER_UUID
+from tests.integration.kept_tasks import (
+    all_steps,
+    change_tasks,
+    forget_payloads,
+    let_expire,
+    lose_the_key,
+    make_due,
+    tasks,
+)
 from tests.integration.migration.conftest import GROUP, Survivor
 from tests.subcloud_forms import PASSWORD
 
@@ -53,20 +64,44 @@ def test_a_site_that_is_alive_gives_its_subclouds_away_first(site: Survivor) -> 
     site.expect_complete()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_audit_log_tells_what_was_taken_over_and_from_whom(
+    site: Survivor, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    caplog.set_level(logging.INFO, AUDIT_LOGGER)
+    site.add_member()
+    site.begin()
+    all_steps(site.runtime, "migrate")
+    with_deployer(site, Listening(Failed("no route to host")) if fails else Listening())
+    result = {"outcome": "failed", "reason": "no route to host"} if fails else {"outcome": "done"}
+    assert acts(caplog) == [
+        {
+            "user_name": site.runtime.site.name,
+            "peer": "site-a",
+            "verb": "take over",
+            "object_type": "subcloud",
+            "object_id": 1,
+            "object_name": "edge-1",
+            **result,
+        }
+    ]
+
+
 def test_a_member_shows_every_status_on_its_way(site: Survivor) -> None:
     subcloud_id = site.add_member()
     site.begin()
     seen = [site.standing()]
-    write = migrate_member._write
+    write = runner._write
     noted: list[tuple[str, str]] = []
 
     def note(*arguments: Any) -> Any:
         written = write(*arguments)
-        noted.append(site.standing())
+        if arguments[1].name == "rehome":
+            noted.append(site.standing())
         return written
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrate_member, "_write", note)
+        patch.setattr(runner, "_write", note)
         site.run_jobs()
     assert subcloud_id == 1
     assert seen + noted == [
@@ -80,6 +115,8 @@ def test_a_member_shows_every_status_on_its_way(site: Survivor) -> None:
 
 class Listening(SimulatedDeployer):
     """Notes what it is given."""
+
+    longest_pause = 3600.0
 
     def __init__(self, *states: StepState) -> None:
         super().__init__(0)
@@ -100,17 +137,17 @@ class Listening(SimulatedDeployer):
 
 def with_deployer(site: Survivor, deployer: SimulatedDeployer, subcloud_id: int = 1) -> None:
     """Take a member that was let in as far as it goes, by another deployer."""
-    migrate_member.take_over(replace(site.parts, deployer=deployer), subcloud_id)
+    all_steps(replace(site.runtime, deployer=deployer), "rehome", subcloud_id)
 
 
 def test_the_deployer_gets_what_the_other_site_kept_here_with_its_secrets(site: Survivor) -> None:
     subcloud_id = site.add_member()
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         row = session.get(Subcloud, subcloud_id)
         data_install.write(row, {"bmc_password": "c2VjcmV0", "bmc_address": "10.0.0.9"})
         session.commit()
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
     deployer = Listening()
     with_deployer(site, deployer)
     assert [(call, phase) for call, phase, _ in deployer.calls] == [
@@ -118,25 +155,42 @@ def test_the_deployer_gets_what_the_other_site_kept_here_with_its_secrets(site: 
         ("poll", Phase.REHOME),
     ]
     target = deployer.calls[0][2]
-    assert target.bootstrap_values == {"name": "edge-1", "admin_password": "c2VjcmV0"}
+    assert target.bootstrap_values == {**NETWORKS, "name": "edge-1", "admin_password": "c2VjcmV0"}
     assert target.bootstrap_address == "10.10.10.12"
     assert target.install_values == {"bmc_password": "c2VjcmV0", "bmc_address": "10.0.0.9"}
     assert target.sysadmin_password == PASSWORD
     assert PASSWORD not in repr(target)
 
 
+def test_a_member_is_taken_over_at_the_address_of_its_install_values(site: Survivor) -> None:
+    subcloud_id = site.add_member()
+    with site.runtime.unit_of_work() as session:
+        row = session.get(Subcloud, subcloud_id)
+        rehome_data.write(row, {"saved_payload": {"name": "edge-1"}, "more": 1})
+        data_install.write(row, {"bootstrap_address": "10.10.10.13"})
+        session.commit()
+    site.begin()
+    all_steps(site.runtime, "migrate")
+    deployer = Listening()
+    with_deployer(site, deployer)
+    assert {target.bootstrap_address for _, _, target in deployer.calls} == {"10.10.10.13"}
+    with site.runtime.unit_of_work() as session:
+        kept = rehome_data.read(session.get(Subcloud, subcloud_id))
+    assert kept == {"saved_payload": {"name": "edge-1", "bootstrap-address": "10.10.10.13"}, "more": 1}
+
+
 def test_a_rehoming_that_takes_its_time_is_looked_at_when_it_is_due(site: Survivor) -> None:
     site.add_member()
     site.be_away()
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
     deployer = Listening(Running(3600))
     with_deployer(site, deployer)
     with_deployer(site, deployer)
     assert len(deployer.calls) == 1
     assert site.standing() == ("rehoming", "unmanaged")
     assert site.status()["rehoming"] == 1
-    site.change(Subcloud, 1, deploy_due_at=time.time() - 1)
+    make_due(site.runtime)
     with_deployer(site, deployer)
     site.run_jobs()
     site.expect_complete()
@@ -147,7 +201,7 @@ def test_a_member_that_fails_does_not_stop_the_others(site: Survivor) -> None:
         site.add_member(f"edge-{number}")
     site.be_away()
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
     with_deployer(site, Listening(Running(0), Failed("no power in rack 4")), subcloud_id=2)
     site.run_jobs()
     assert site.standing("edge-2") == ("rehome-failed", "unmanaged")
@@ -162,7 +216,7 @@ def test_a_migration_takes_those_that_failed_once_more(site: Survivor) -> None:
     site.add_member("edge-1")
     site.add_member("edge-2", deploy_status="rehome-failed", error_description="no power")
     site.add_member("edge-3", deploy_status="complete", management_state="managed")
-    site.change(SubcloudPeerGroup, 1, migration_status="complete", system_leader_id=site.parts.site.uuid)
+    site.change(SubcloudPeerGroup, 1, migration_status="complete", system_leader_id=site.runtime.site.uuid)
     site.be_away()
     assert site.begin() == ["edge-1", "edge-2"]
     assert site.status()["waiting_for_migrate"] == 2
@@ -177,7 +231,7 @@ def test_a_group_all_of_whose_members_fail_is_led_from_here_all_the_same(site: S
     site.add_member()
     site.be_away()
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
     with_deployer(site, Listening(Failed("no power")))
     site.run_jobs()
     assert site.standing() == ("rehome-failed", "unmanaged")
@@ -187,7 +241,7 @@ def test_a_group_all_of_whose_members_fail_is_led_from_here_all_the_same(site: S
 # -- Ceding --
 
 
-def test_a_refusal_is_tried_three_times_and_then_fails_the_member_with_its_text(site: Survivor) -> None:
+def test_third_refusal_fails_the_member_with_its_text(site: Survivor) -> None:
     site.add_member("edge-1")
     site.add_member("edge-2")
     site.begin()
@@ -211,7 +265,7 @@ def test_a_refusal_that_passes_costs_a_try(site: Survivor) -> None:
     assert site.standing() == ("complete", "managed")
 
 
-def test_a_subcloud_that_the_other_site_does_not_know_is_taken_without_asking(site: Survivor) -> None:
+def test_subcloud_unknown_to_the_other_site_is_taken_without_asking(site: Survivor) -> None:
     site.add_member()
     site.there.subclouds.clear()
     site.begin()
@@ -234,7 +288,7 @@ def test_a_lost_answer_is_no_lost_subcloud(site: Survivor, error: Exception) -> 
     assert site.standing() == ("complete", "managed")
 
 
-def test_a_site_that_dies_in_the_middle_is_tried_three_times_and_gone_on_without(site: Survivor) -> None:
+def test_dying_site_is_tried_three_times_and_then_left_out(site: Survivor) -> None:
     site.add_member()
     site.begin()
     site.peer.fail(GONE, times=None)
@@ -258,18 +312,22 @@ def test_a_site_that_is_known_to_be_away_is_tried_once(site: Survivor) -> None:
 
 
 def coming_online(site: Survivor, seconds: float) -> None:
-    site.add_member(
-        deploy_status="complete", rehome_step="coming-online", deploy_due_at=time.time() + seconds
-    )
+    site.add_member(deploy_status="complete", rehome_step="coming-online")
     site.change(SubcloudPeerGroup, 1, migration_status="migrating", migrating_here=True)
+    with site.runtime.unit_of_work() as session:
+        task.start(session, "migrate", 1, details={"told": False, "tells": True, "claimed": True, "away": []})
+        task.start(session, "rehome", 1)
+        session.commit()
+    change_tasks(site.runtime, deadline=time.time() + seconds)
 
 
 def test_a_subcloud_is_managed_when_it_has_come_online(site: Survivor) -> None:
     coming_online(site, 600)
-    migrate_member.take_over(site.parts, 1)
+    all_steps(site.runtime, "rehome")
     assert site.standing() == ("complete", "unmanaged")
     assert site.status()["complete"] == 1
     site.change(Subcloud, 1, availability_status="online")
+    make_due(site.runtime)
     site.sweep()
     assert site.standing() == ("complete", "managed")
     site.expect_complete()
@@ -286,21 +344,21 @@ def test_a_subcloud_that_does_not_come_online_in_its_time_has_failed(site: Survi
 # -- What it needs gets lost --
 
 
-@pytest.mark.parametrize("lose", [forget_all, let_expire, lose_the_key])
+@pytest.mark.parametrize("lose", [forget_payloads, let_expire, lose_the_key])
 def test_a_migration_whose_password_is_gone_fails_with_that_reason(
-    site: Survivor, lose: Callable[[Parts], None]
+    site: Survivor, lose: Callable[[Runtime], None]
 ) -> None:
     site.change(SubcloudPeerGroup, 1, max_subcloud_rehoming=1)
     site.add_member("edge-1")
     site.add_member("edge-2")
     site.be_away()
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
     with_deployer(site, Listening(Running(3600)))
     assert site.steps() == {"edge-1": "rehoming", "edge-2": "waiting"}
-    lose(site.parts)
-    site.change(Subcloud, 1, deploy_due_at=time.time() - 1)
-    site.jobs._waiting = WaitingJobs(1000)
+    lose(site.runtime)
+    make_due(site.runtime)
+    site.jobs._waiting = Backlog(1000)
     site.sweep()
     assert site.standing("edge-2") == ("rehome-prep-failed", "unmanaged")
     assert site.standing("edge-1") == ("rehome-failed", "unmanaged")
@@ -313,14 +371,11 @@ def test_the_password_is_kept_for_as_long_as_members_begin(site: Survivor) -> No
     site.add_member()
     site.be_away()
     site.begin()
-    with site.parts.unit_of_work() as session:
-        session.execute(update(Operation).values(expires_at=time.time() + 10))
-        session.commit()
-    migrate.coordinate(site.parts, 1)
+    change_tasks(site.runtime, secret_until=time.time() + 10)
+    all_steps(site.runtime, "migrate")
     with_deployer(site, Listening(Running(3600)))
-    with site.parts.unit_of_work() as session:
-        left = session.scalars(select(Operation.expires_at)).one() - time.time()
-    assert 10 < left <= site.parts.settings.OPERATION_SECRET_TTL
+    [left] = [(one.secret_until or 0) - time.time() for one in tasks(site.runtime) if one.payload]
+    assert 10 < left <= site.runtime.settings.OPERATION_SECRET_TTL
 
 
 # -- The way home --
@@ -329,7 +384,7 @@ def test_the_password_is_kept_for_as_long_as_members_begin(site: Survivor) -> No
 def test_a_primary_that_takes_its_group_home_syncs_those_who_missed_it(site: Survivor) -> None:
     site.change(SubcloudPeerGroup, 1, group_priority=0)
     site.change(PeerGroupAssociation, 1, association_type="primary", peer_group_priority=1)
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         third = SystemPeer(
             peer_uuid="33333333-2222-4333-8444-555555555555",
             peer_name="site-c",
@@ -350,22 +405,22 @@ def test_a_primary_that_takes_its_group_home_syncs_those_who_missed_it(site: Sur
             )
         )
         session.commit()
-    site.parts.peers.fakes[2] = site.peer  # type: ignore[attr-defined]
+    site.runtime.peers.fakes[2] = site.peer  # type: ignore[attr-defined]
     site.there.group_named(GROUP)["group_priority"] = 1
     site.add_member()
     site.there.uuid = PEER_UUID
     site.begin()
-    migrate.coordinate(site.parts, 1)
+    all_steps(site.runtime, "migrate")
     with_deployer(site, Listening())
-    with site.parts.unit_of_work() as session:
-        associations = migrate.migrate_rows.end_if_done(session, site.parts.site, 1)
+    with site.runtime.unit_of_work() as session:
+        associations = coordination.group_rows.end_if_done(session, site.runtime.site, 1)
         session.commit()
     assert associations == [1, 2]
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         first, second = (session.get(PeerGroupAssociation, number) for number in (1, 2))
         assert first is not None
         assert second is not None
         assert (first.sync_asked, second.sync_asked) == (0, 1)
         assert second.sync_status == "syncing"
-        assert first.audit_to_ask
-        assert second.audit_to_ask
+        assert first.unfollowed
+        assert second.unfollowed

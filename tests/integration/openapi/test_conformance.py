@@ -13,6 +13,7 @@ from tests.conformance.site import serving
 REQUESTS = 700
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("default")  # those of schemathesis about its own
 def test_the_answers_to_made_up_requests_are_as_described(

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.settings import Settings
 from tests.integration.peers.servers import PeerServer
+from tests.integration.peers.wire import Wire
 
 PASSWORD = "Li69nux*Pass"
 # For calls that are answered, on a machine that may be busy, and for calls that are not.
@@ -57,6 +59,19 @@ def hasty(hasty_peers: Peers, address: PeerAddress) -> PeerClient:
 @pytest.fixture
 def client_for(peers: Peers) -> Callable[[str], PeerClient]:
     return lambda endpoint: peers.client(address_of(endpoint))
+
+
+@pytest.fixture
+def wire(httpserver: HTTPServer) -> Wire:
+    return Wire(httpserver)
+
+
+@pytest.fixture
+def peer(wire: Wire, httpserver: HTTPServer) -> Iterator[PeerClient]:
+    """A client of a peer that answers what the test lays on the wire."""
+    peers = Peers(PATIENT)
+    yield peers.client(address_of(httpserver.url_for("/v3")))
+    peers.close()
 
 
 def address_of(endpoint: str, password: str = PASSWORD) -> PeerAddress:

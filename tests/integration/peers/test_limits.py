@@ -12,6 +12,7 @@ import pytest
 from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
+from tests.groups import group_values
 from tests.integration.peers.conftest import HASTY, address_of
 from tests.integration.peers.servers import (
     GROUPS,
@@ -69,14 +70,14 @@ def test_interim_answers_without_end_are_cut_at_the_limit(server: PeerServer, ha
 
 def test_a_login_that_drips_ends_at_the_limit(server: PeerServer, hasty: PeerClient) -> None:
     server.answers["POST /v3/auth/tokens"] = drip(HEAD)
-    failure = unavailable(lambda: hasty.create_group({"peer-group-name": "edges"}))
+    failure = unavailable(lambda: hasty.create_group(group_values()))
     assert not failure.maybe_sent
 
 
 def test_a_peer_that_does_not_read_is_given_up(server: PeerServer, hasty: PeerClient) -> None:
     with silent_listener() as port:
         server.catalogue = [manager_at(f"http://127.0.0.1:{port}")]
-        big = {"peer-group-name": "x" * 8 * 1024 * 1024}
+        big = group_values("x" * 8 * 1024 * 1024)
         failure = unavailable(lambda: hasty.create_group(big))
         assert failure.maybe_sent
 
@@ -88,7 +89,7 @@ def test_a_peer_that_is_slow_to_read_has_more_than_the_time_to_connect(server: P
     client.groups()
     server.read_later(2 * HASTY.PEER_CONNECT_TIMEOUT)
     with pytest.raises(PeerRefused, match="answered 404"):
-        client.create_group({"peer-group-name": "x" * 8 * 1024 * 1024})
+        client.create_group(group_values("x" * 8 * 1024 * 1024))
     peers.close()
 
 
@@ -102,7 +103,7 @@ def test_a_post_is_sent_once_when_its_answer_is_lost(server: PeerServer, hasty: 
     server.answers[GROUPS] = answer({"subcloud_peer_groups": []})
     server.answers[NEW_GROUP] = silence(server.released)
     hasty.groups()
-    failure = unavailable(lambda: hasty.create_group({"peer-group-name": "edges"}))
+    failure = unavailable(lambda: hasty.create_group(group_values()))
     assert failure.maybe_sent
     assert server.asked().count(NEW_GROUP) == 1
 

@@ -19,6 +19,8 @@ from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.exchange import within
+from dcapi.peers.remote import RemoteGroup
+from tests.groups import group_values
 from tests.integration.peers.conftest import PASSWORD
 from tests.integration.peers.servers import (
     GROUPS,
@@ -66,7 +68,7 @@ def test_ten_threads_on_one_client_ask_for_one_token(server: PeerServer, client:
     server.answers[GROUPS] = NO_GROUPS
     start = threading.Barrier(10)
 
-    def ask(_: int) -> list[dict[str, Any]]:
+    def ask(_: int) -> list[RemoteGroup]:
         start.wait(5)
         return client.groups()
 
@@ -170,16 +172,19 @@ def test_a_token_that_ran_out_is_renewed_once(server: PeerServer, client: PeerCl
 def test_a_call_that_stays_unauthorized_is_refused(server: PeerServer, client: PeerClient) -> None:
     server.answers["POST /v1.0/subcloud-peer-groups"] = EXPIRED
     with pytest.raises(PeerRefused, match="answered 401: The token has run out") as refusal:
-        client.create_group({"peer-group-name": "edges"})
+        client.create_group(group_values())
     assert (refusal.value.status, refusal.value.maybe_sent, server.logins) == (401, False, 2)
 
 
-def test_a_refused_login_is_refused_and_nothing_was_sent(server: PeerServer, client: PeerClient) -> None:
+def test_a_refused_login_is_refused_and_nothing_was_sent(
+    server: PeerServer, peers: Peers, address: PeerAddress
+) -> None:
+    client = peers.client(replace(address, login_accepted=True))
     server.answers[LOGIN] = answer({"error": {"code": 401, "message": "Wrong password"}}, 401)
     with pytest.raises(
         PeerRefused, match="login at its identity service: answered 401: Wrong password"
     ) as no:
-        client.create_group({"peer-group-name": "edges"})
+        client.create_group(group_values())
     assert not no.value.maybe_sent
     assert server.asked() == [LOGIN]
 
@@ -228,7 +233,7 @@ def test_a_stored_password_that_is_no_base64_text_is_refused(
     assert server.asked() == []
 
 
-def test_clients_of_one_address_share_a_login_and_a_changed_one_logs_in_anew(
+def test_clients_of_one_address_share_a_login_until_it_changes(
     server: PeerServer, peers: Peers, address: PeerAddress
 ) -> None:
     server.answers[GROUPS] = NO_GROUPS
@@ -310,7 +315,7 @@ def test_secrets_are_in_no_message_log_or_repr(
     client = peers.client(address)
     server.answers[GROUPS] = server.answers["PATCH /v1.0/subcloud-peer-groups/1"] = ECHOES[name]
     errors: list[PeerError] = []
-    for call in (client.groups, lambda: client.update_group(1, {"peer-group-name": "edges"})):
+    for call in (client.groups, lambda: client.update_group(1, name="edges")):
         with pytest.raises(PeerError) as failure:
             call()
         logging.getLogger("test").error("it failed", exc_info=failure.value)

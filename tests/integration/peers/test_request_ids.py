@@ -21,9 +21,7 @@ def sent(server: PeerServer) -> list[str | None]:
     return [{name.lower(): text for name, text in seen.headers.items()}.get(HEADER) for seen in server.seen]
 
 
-def test_a_request_and_its_login_bear_the_own_id_and_not_that_of_the_sender(
-    server: PeerServer, client: PeerClient
-) -> None:
+def test_request_and_login_bear_this_sites_id_not_the_senders(server: PeerServer, client: PeerClient) -> None:
     with request_ids("req-own", "req-of-the-sender"):
         client.groups()
     assert sent(server) == ["req-own", "req-own"]

@@ -14,6 +14,7 @@ from dcapi.peers.client import PeerClient
 from dcapi.peers.directory import Peers
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from tests.certificates import self_signed
+from tests.groups import group_values
 from tests.integration.peers.conftest import HASTY, PATIENT, address_of
 from tests.integration.peers.servers import GROUPS, TOKEN_PATH, PeerServer, answer, catalogue, drip
 
@@ -49,7 +50,7 @@ def test_a_peer_is_called_over_tls_on_kept_connections(server: PeerServer, trust
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(server: PeerServer, hasty: PeerClient) -> None:
     with pytest.raises(PeerRefused, match="its certificate is not trusted") as refusal:
-        hasty.create_group({"peer-group-name": "edges"})
+        hasty.create_group(group_values())
     assert not refusal.value.maybe_sent
     assert server.asked() == []
 
@@ -68,7 +69,7 @@ def test_a_body_that_is_not_read_over_tls_is_given_up(server: PeerServer, trusti
     trusting.groups()
     server.read_later(30)
     with pytest.raises(PeerUnavailable, match="no answer within 3 s") as failure:
-        trusting.create_group({"peer-group-name": "x" * 8 * 1024 * 1024})
+        trusting.create_group(group_values("x" * 8 * 1024 * 1024))
     assert failure.value.maybe_sent
 
 
@@ -97,7 +98,7 @@ def test_a_certificate_for_another_host_is_refused(server: PeerServer, certifica
     peers.close()
 
 
-def test_a_peer_is_called_without_a_check_only_when_told_so_and_that_is_in_the_log(
+def test_unchecked_tls_to_a_peer_needs_a_setting_and_is_logged(
     server: PeerServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.answers[GROUPS] = answer({"subcloud_peer_groups": []})
@@ -123,7 +124,7 @@ def test_a_token_that_was_got_over_tls_does_not_travel_without(
 ) -> None:
     with PeerServer() as plain:
         server.catalogue = catalogue(plain.url)
-        with pytest.raises(PeerRefused, match="it would take a token of an https identity service over http"):
+        with pytest.raises(PeerRefused, match="it would send a token from an https"):
             trusting.groups()
         assert plain.asked() == []
         plain.answers[GROUPS] = answer({"subcloud_peer_groups": []})

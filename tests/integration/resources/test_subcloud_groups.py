@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from dcapi.api.database import db
 from dcapi.models import Subcloud
@@ -22,7 +23,7 @@ KEYS = [
     "created-at",
     "updated-at",
 ]
-VALUES = {"name": "coast", "description": "at the sea"}
+VALUES = {"name": "coast", "description": "at the sea", "update_apply_type": "parallel"}
 
 
 @pytest.fixture
@@ -63,7 +64,45 @@ def _description(answer: Any) -> str:
 def test_the_default_group_is_there_from_the_start(operator: SiteClient) -> None:
     [group] = operator.get("/subcloud-groups").get_json()["subcloud_groups"]
     assert (group["id"], group["name"]) == (1, "Default")
-    assert operator.get("/subcloud-groups/Default/").get_json() == group
+    assert operator.get("/subcloud-groups/Default/").get_json() == {key: group[key] for key in KEYS}
+
+
+def test_the_list_counts_the_subclouds_of_each_group_in_one_query(
+    app: Flask, operator: SiteClient, coast: Made, subcloud: str
+) -> None:
+    operator.post("/subcloud-groups", json={**VALUES, "name": "empty"})
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        if "subcloud_group" in statement:
+            statements.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    listed = operator.get("/subcloud-groups").get_json()["subcloud_groups"]
+    event.remove(engine, "before_cursor_execute", note)
+    assert [(group["name"], group["subcloud_count"]) for group in listed] == [
+        ("Default", 0),
+        ("coast", 1),
+        ("empty", 0),
+    ]
+    assert [list(group) for group in listed] == [[*KEYS, "subcloud_count"]] * 3
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize("most", [1, 501, "5000"])
+def test_as_many_subclouds_as_the_client_takes_are_updated_at_once(operator: SiteClient, most: Any) -> None:
+    answer = operator.post("/subcloud-groups", json={**VALUES, "max_parallel_subclouds": most})
+    assert answer.get_json()["max_parallel_subclouds"] == int(most)
+
+
+@pytest.mark.parametrize(
+    "values", [{"name": "coast", "description": "at the sea"}, {**VALUES, "update_apply_type": None}]
+)
+def test_how_updates_are_applied_has_no_default(operator: SiteClient, values: Any) -> None:
+    answer = operator.post("/subcloud-groups", json=values)
+    assert (answer.status_code, _description(answer)) == (400, "Invalid group update_apply_type")
 
 
 def test_a_new_group_has_its_defaults(operator: SiteClient, coast: Made) -> None:

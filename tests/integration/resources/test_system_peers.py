@@ -15,7 +15,7 @@ from sqlalchemy import text
 from dcapi.api.database import db
 from dcapi.models import PeerGroupAssociation
 from dcapi.models.states import AssociationType, SyncStatus
-from dcapi.parts import Parts
+from dcapi.runtime import Runtime
 from dcapi.services import system_peers
 from dcapi.sync.changes import ATTEND_JOB
 from tests.conftest import ADMIN_PASSWORD, make_site
@@ -116,14 +116,16 @@ def test_a_patch_to_what_another_one_has_is_a_conflict(operator: SiteClient, pee
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_this_site_is_no_peer_of_itself(operator: SiteClient, parts: Parts, peer: Made, method: str) -> None:
+def test_this_site_is_no_peer_of_itself(
+    operator: SiteClient, runtime: Runtime, peer: Made, method: str
+) -> None:
     path = "/system-peers" if method == "POST" else f"/system-peers/{peer['id']}"
-    answer = operator.call(method, path, json=peer_values(2, peer_uuid=parts.site.uuid.upper()))
+    answer = operator.call(method, path, json=peer_values(2, peer_uuid=runtime.site.uuid.upper()))
     assert answer.status_code == 400
     assert "Invalid peer uuid" in answer.get_json()["description"]
 
 
-def test_when_two_requests_race_the_constraint_decides_and_the_text_is_the_same(
+def test_racing_requests_are_decided_by_the_constraint(
     operator: SiteClient, peer: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the look-up sees is what it saw before the other request's commit: nothing."""
@@ -181,8 +183,33 @@ def _state(app: Flask, association_id: int) -> tuple[str, int]:
         return row.sync_status, row.revision
 
 
+NO_GATEWAYS = ("192.0.2.1,192.0.2.2", "fd00::1,::2", "192.0.2.1,fd00::1,::2", "192.0.2.1,", "quay,fd00::1")
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_peer_has_one_gateway_or_one_of_each_ip_version(
+    operator: SiteClient, peer: Made, method: str
+) -> None:
+    path = "/system-peers" if method == "POST" else "/system-peers/1"
+
+    def asked(text: str, number: int) -> Any:
+        given = {"peer_controller_gateway_address": text}
+        body = peer_values(number, **given) if method == "POST" else given
+        return operator.call(method, path, json=body)
+
+    for number, gateways in enumerate(NO_GATEWAYS, 2):
+        answer = asked(gateways, number)
+        assert answer.status_code == 400
+        assert answer.get_json()["description"] == "Invalid peer peer_controller_gateway_address"
+    shown = {"FD00:0::1 , 192.0.2.1": "fd00::1,192.0.2.1", "192.0.2.1,fd00::1": "192.0.2.1,fd00::1"}
+    for number, (gateways, canonical) in enumerate(shown.items(), 12):
+        answer = asked(gateways, number)
+        assert answer.status_code == 200, answer.text
+        assert answer.get_json()["peer-controller-gateway-address"] == canonical
+
+
 def test_a_new_gateway_address_is_a_change_for_the_primary_associations(
-    app: Flask, operator: SiteClient, peer: Made, associate: Callable[..., int], parts: Parts
+    app: Flask, operator: SiteClient, peer: Made, associate: Callable[..., int], runtime: Runtime
 ) -> None:
     first, second = associate(peer["id"]), associate(peer["id"], "lighthouses")
     told = associate(peer["id"], "others", AssociationType.NON_PRIMARY)
@@ -190,6 +217,7 @@ def test_a_new_gateway_address_is_a_change_for_the_primary_associations(
     assert list(answer.get_json()) == [*KEYS, "info_message"]
     assert f"{first}, {second}" in answer.get_json()["info_message"]
     assert "dcmanager peer-group-association sync" in answer.get_json()["info_message"]
+    assert answer.get_json()["info_message"].endswith("\n")
     assert _state(app, first) == _state(app, second) == (SyncStatus.OUT_OF_SYNC, 1)
     assert _state(app, told) == (SyncStatus.IN_SYNC, 0)
 
@@ -208,7 +236,7 @@ def test_the_executor_hears_of_the_change_after_the_commit(
     operator: SiteClient,
     peer: Made,
     associate: Callable[..., int],
-    parts: Parts,
+    runtime: Runtime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     association = associate(peer["id"])
@@ -217,7 +245,7 @@ def test_the_executor_hears_of_the_change_after_the_commit(
     def hear(_jobs: object, name: str, key: str, *, delay: float = 0.0, **ids: int) -> None:
         heard.append((name, key, ids))
 
-    monkeypatch.setattr(type(parts.jobs), "submit", hear)
+    monkeypatch.setattr(type(runtime.jobs), "submit", hear)
     operator.patch("/system-peers/1", json={"peer_controller_gateway_address": "192.0.2.99"})
     assert heard == [(ATTEND_JOB, f"association:{association}", {"association_id": association})]
 
@@ -278,3 +306,58 @@ def test_a_peer_at_a_host_that_is_not_allowed_is_refused(prepared_instance: Path
         moved = {"manager_endpoint": "https://site-b.example:5001/v3"}
         assert operator.patch("/system-peers/1", json=moved).status_code == 400
         assert operator.patch("/system-peers/1", json={"peer_name": "other"}).status_code == 200
+
+
+ADDRESSES = {
+    "169.254.169.254": "169.254.169.254 is a link-local address: these are never called",
+    "2852039166": "169.254.169.254 is a link-local address",
+    "[::ffff:a9fe:a9fe]": "169.254.169.254 is a link-local address",
+    "[fe80::1]": "fe80::1 is a link-local address",
+    "127.0.0.1": "127.0.0.1 is a loopback address: set DCAPI_PEER_LOOPBACK=true, or name 127.0.0.1 in",
+    "0x7f.1": "127.0.0.1 is a loopback address",
+    "[::]": ":: is a loopback address",
+}
+
+
+def test_a_peer_at_an_address_that_is_never_called_is_refused(
+    prepared_instance: Path, tmp_path: Path
+) -> None:
+    with make_site(prepared_instance, tmp_path, BIND="[::]:8119") as site:
+        operator = SiteClient.logged_in(site, "admin", ADMIN_PASSWORD)
+        assert operator.post("/system-peers", json=peer_values(1)).status_code == 200
+        for host, text in ADDRESSES.items():
+            there = {"manager_endpoint": f"http://{host}:5000/v3", "manager_password": "b3RoZXI="}
+            for refused in (
+                operator.post("/system-peers", json=peer_values(2, **there)),
+                operator.patch("/system-peers/1", json=there),
+            ):
+                assert refused.status_code == 400
+                assert f"Invalid peer manager_endpoint: {text}" in refused.get_json()["description"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "moved"),
+    [
+        ("http://192.0.2.1:5000/v3", False),
+        ("HTTP://192.0.2.1:5000/identity/v3", False),
+        ("http://192.0.513:5000/v3", False),
+        ("http://[::ffff:192.0.2.1]:5000/v3", False),
+        ("https://192.0.2.1:5000/v3", True),
+        ("http://192.0.2.1:5001/v3", True),
+        ("http://192.0.2.1/v3", True),
+        ("http://192.0.2.2:5000/v3", True),
+        ("http://site-1.example:5000/v3", True),
+    ],
+)
+def test_a_stored_password_goes_to_no_other_place(
+    operator: SiteClient, peer: Made, endpoint: str, moved: bool
+) -> None:
+    change = {"manager_endpoint": endpoint, "manager_username": "other"}
+    for without in (change, {**change, "manager_password": None}, {**change, "manager_password": ""}):
+        answer = operator.patch("/system-peers/1", json=without)
+        assert answer.status_code == (400 if moved else 200), answer.text
+        if moved:
+            assert answer.get_json()["description"] == system_peers.MOVED_ALONE
+            assert operator.get("/system-peers/1").get_json() == peer
+    with_password = operator.patch("/system-peers/1", json={**change, "manager_password": "b3RoZXI="})
+    assert with_password.get_json()["manager-endpoint"] == endpoint

@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from dcapi.jobs.inline import InlineJobs
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
-from dcapi.parts import Parts
-from dcapi.services import deployment, network_reconfiguration, prestaging
+from dcapi.runtime import Runtime
+from tests.integration.kept_tasks import due
 from tests.site_client import SiteClient
 from tests.subcloud_forms import ADDRESS, bootstrap_values, form, new_form, secondary_form
 
@@ -25,7 +25,7 @@ class Fleet:
 
     operator: SiteClient
     other_site: SiteClient
-    parts: Parts
+    runtime: Runtime
 
     def deployed(self, number: int = 1, **changes: Any) -> dict[str, Any]:
         """A subcloud that is deployed, online and unmanaged."""
@@ -66,7 +66,7 @@ class Fleet:
         self, group_id: int, kind: str = "primary", status: str = "in-sync", availability: str = "created"
     ) -> int:
         """An association as it is after a while; written to the tables, so that nobody calls a peer."""
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             peer = SystemPeer(
                 peer_uuid=PEER_UUID,
                 peer_name="other-side",
@@ -91,7 +91,7 @@ class Fleet:
 
     def standing(self, association_id: int) -> tuple[str, int]:
         """Status and revision of an association."""
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             query = select(PeerGroupAssociation.sync_status, PeerGroupAssociation.revision)
             row = session.execute(query.where(PeerGroupAssociation.id == association_id)).one()
             return row[0], row[1]
@@ -103,29 +103,23 @@ class Fleet:
         self._set(update(SubcloudPeerGroup).where(SubcloudPeerGroup.id == group_id).values(**values))
 
     def _set(self, statement: Any) -> None:
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             session.execute(statement)
             session.commit()
 
-    def show(self, subcloud_id: int) -> dict[str, Any]:
+    def show(self, subcloud_id: int | str) -> dict[str, Any]:
         answer: dict[str, Any] = done(self.operator.get(f"/subclouds/{subcloud_id}")).json
         return answer
 
     def run_sweep(self) -> None:
         """What the reconciler finds due in the life of subclouds, done."""
-        with self.parts.unit_of_work() as session:
-            due = [
-                *deployment.deployments_due(session),
-                *network_reconfiguration.WORK.due(session),
-                *prestaging.WORK.due(session),
-            ]
-        for one in due:
-            self.parts.jobs.submit(one.name, one.key, **one.ids)
+        for one in due(self.runtime):
+            self.runtime.jobs.submit(one.name, one.key, delay=0.0, **one.ids)
         self.run_jobs()
 
     def run_jobs(self) -> int:
-        assert isinstance(self.parts.jobs, InlineJobs)
-        return self.parts.jobs.run_waiting()
+        assert isinstance(self.runtime.jobs, InlineJobs)
+        return self.runtime.jobs.run_waiting()
 
 
 def done(answer: TestResponse) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dcapi.api.senders import CONNECTION, SITE_HEADER
+from dcapi.api.disconnects import CONNECTION, SITE_HEADER
 from tests.integration.subclouds.fleet import Fleet
 from tests.subcloud_forms import form
 

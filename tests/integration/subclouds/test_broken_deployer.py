@@ -8,8 +8,8 @@ import pytest
 
 from dcapi.deploy.port import Phase
 from dcapi.deploy.simulated import SimulatedDeployer
-from dcapi.services.undeployment import TRIES
-from tests.integration.kept_operations import operations
+from dcapi.services.deploying.undeployment import TEARDOWN_TRIES
+from tests.integration.kept_tasks import tasks
 from tests.integration.subclouds.fleet import Fleet, done
 from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, patch
 from tests.subcloud_forms import PASSWORD, install_values, new_form
@@ -43,7 +43,7 @@ def test_a_deployment_fails_with_the_reason(
     assert shown["deploy-status"] == f"{phase.value}-failed"
     reason = f"the deployer failed in the phase {phase.value}: OSError: [Errno 28] No space left for ******"
     assert shown["error-description"] == reason
-    assert operations(fleet.parts) == []
+    assert tasks(fleet.runtime) == []
 
 
 @WAYS
@@ -53,7 +53,7 @@ def test_a_prestaging_fails(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, way: 
     done(fleet.operator.patch("/subclouds/1/prestage", json={"sysadmin_password": PASSWORD}))
     fleet.run_jobs()
     assert fleet.show(1)["prestage-status"] == "failed"
-    assert operations(fleet.parts) == []
+    assert tasks(fleet.runtime) == []
 
 
 @WAYS
@@ -75,8 +75,10 @@ def test_a_teardown_is_given_up_after_its_tries(
     fleet.set_subcloud(1, availability_status="offline")
     break_down(monkeypatch, way, Phase.DELETE)
     # The time to the next try stands in the row, which jobs that run at once do not wait for.
-    monkeypatch.setattr("dcapi.services.undeployment.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("dcapi.services.deploying.undeployment.RETRY_SECONDS", 0.0)
     done(fleet.operator.delete("/subclouds/1"))
     fleet.run_jobs()
-    assert f"{TRIES} tries failed, the last one: the deployer failed in the phase delete" in caplog.text
-    assert operations(fleet.parts) == []
+    assert (
+        f"{TEARDOWN_TRIES} tries failed, the last one: the deployer failed in the phase delete" in caplog.text
+    )
+    assert tasks(fleet.runtime) == []

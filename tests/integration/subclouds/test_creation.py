@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import encode_multipart
 
-from dcapi.models.secret_values import MASK
+from dcapi.models import Subcloud
+from dcapi.models.secret_values import MASK, data_install, deploy_values, rehome_data
+from tests.conftest import ADMIN_PASSWORD, make_site
 from tests.integration.subclouds.fleet import Fleet, done, refused
 from tests.site_client import SiteClient
 from tests.subcloud_forms import (
@@ -17,11 +21,18 @@ from tests.subcloud_forms import (
     PASSWORD,
     admin_network,
     bootstrap_values,
+    dual_stack,
     form,
     install_values,
     new_form,
     secondary_form,
 )
+
+
+def yaml_text(values: dict[str, Any]) -> str:
+    """A document with one line for each value."""
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
+
 
 ENDPOINTS = ["dc-cert", "firmware", "kubernetes", "kube-rootca", "platform", "identity", "software"]
 
@@ -74,7 +85,6 @@ def test_the_parts_of_the_form_end_up_in_the_answer(operator: SiteClient) -> Non
     parts: dict[str, Any] = {
         "group_id": "Piers",
         "release": "23.09",
-        "region_name": "c" * 32,
         "location": "Naantali",
         "install_values": install_values(),
         "bmc_password": PASSWORD,
@@ -82,11 +92,11 @@ def test_the_parts_of_the_form_end_up_in_the_answer(operator: SiteClient) -> Non
     answer = done(operator.post("/subclouds", **new_form(**parts))).json
     assert answer["group_id"] == group["id"]
     assert answer["software-version"] == "23.09"
-    assert answer["region-name"] == "c" * 32
     assert answer["location"] == "Naantali"
-    assert json.loads(answer["data_install"]) == {**install_values(), "bmc_password": MASK}
+    install = install_values(software_version="23.09")
+    assert json.loads(answer["data_install"]) == {**install, "bmc_password": MASK}
     shown = done(operator.get("/subclouds/quay-1")).json
-    assert json.loads(shown["data_install"]) == {**install_values(), "bmc_password": PASSWORD}
+    assert json.loads(shown["data_install"]) == {**install, "bmc_password": PASSWORD}
 
 
 def test_the_admin_network_is_shown_in_place_of_the_management_network(operator: SiteClient) -> None:
@@ -94,6 +104,26 @@ def test_the_admin_network_is_shown_in_place_of_the_management_network(operator:
     answer = done(operator.post("/subclouds", **new_form(bootstrap_values=values))).json
     assert answer["management-subnet"] == "fd70:1::/64"
     assert answer["management-gateway-ip"] == "fd70:1::1"
+    assert answer["systemcontroller-gateway-ip"] == "fd69::1"
+
+
+def test_of_two_families_the_primary_is_shown_and_both_are_stored(fleet: Fleet) -> None:
+    values = bootstrap_values(**dual_stack(), management_floating_address="10.70.1.2,fd70:1::2")
+    answer = done(fleet.operator.post("/subclouds", **secondary_form(bootstrap_values=values))).json
+    shown = [answer[f"management-{end}"] for end in ("subnet", "start-ip", "end-ip", "gateway-ip")]
+    assert shown == ["10.70.1.0/24", "10.70.1.2", "10.70.1.90", "10.70.1.1"]
+    saved = json.loads(fleet.show(answer["id"])["rehome_data"])["saved_payload"]
+    assert {key: saved[key] for key in dual_stack()} == dual_stack()
+    assert done(fleet.operator.get("/subclouds/quay-1/detail")).json["oam_floating_ip"] == ADDRESS
+
+
+def test_networks_may_be_parts_of_the_form(operator: SiteClient) -> None:
+    """Also the address that stands for the range of a one-node subcloud."""
+    dropped: dict[str, Any] = dict.fromkeys(("management_start_address", "management_end_address"))
+    texts = {**bootstrap_values(**dropped), "management_floating_address": "10.70.1.7"}
+    parts = {key: value for key, value in texts.items() if isinstance(value, str)}
+    answer = done(operator.post("/subclouds", **form(**parts, secondary="true"))).json
+    assert (answer["management-start-ip"], answer["management-end-ip"]) == ("10.70.1.7", "10.70.1.7")
 
 
 def test_a_secondary_subcloud_is_there_at_once(fleet: Fleet) -> None:
@@ -125,27 +155,12 @@ def test_secrets_are_shown_by_a_single_get_and_by_no_list(fleet: Fleet) -> None:
     assert "c2VhbA==" not in fleet.operator.get("/subclouds").text
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "name",
-        "system_mode",
-        "management_subnet",
-        "management_start_address",
-        "management_end_address",
-        "management_gateway_address",
-        "systemcontroller_gateway_address",
-        "external_oam_subnet",
-        "external_oam_gateway_address",
-        "external_oam_floating_address",
-    ],
-)
 @pytest.mark.parametrize("secondary", [False, True])
-def test_each_required_field_is_named(operator: SiteClient, key: str, secondary: bool) -> None:
+def test_a_subcloud_without_a_name_is_refused(operator: SiteClient, secondary: bool) -> None:
     make = secondary_form if secondary else new_form
-    dropped: dict[str, Any] = {key: None}
-    values = bootstrap_values(**dropped)
-    refused(operator.post("/subclouds", **make(bootstrap_values=values)), 400, f"{key} required")
+    dropped: dict[str, Any] = {"name": None}
+    answer = operator.post("/subclouds", **make(bootstrap_values=bootstrap_values(**dropped)))
+    refused(answer, 400, "name required")
 
 
 def test_a_normal_subcloud_needs_the_password_of_its_administrator(operator: SiteClient) -> None:
@@ -163,40 +178,67 @@ def test_a_name_that_is_taken_is_a_conflict(fleet: Fleet) -> None:
 
 def test_a_region_name_that_is_taken_is_a_conflict(fleet: Fleet) -> None:
     region = fleet.secondary()["region-name"]
-    answer = fleet.operator.post("/subclouds", **new_form(2, region_name=region))
+    answer = fleet.operator.post("/subclouds", **secondary_form(2, region_name=region))
     refused(answer, 409, f"Subcloud with region_name={region} already exists")
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        bootstrap_values(2, management_subnet="10.70.0.0/16"),
-        bootstrap_values(
-            2, **{key: value for key, value in bootstrap_values(1).items() if "management" in key}
-        ),
-    ],
-)
-def test_the_management_subnet_of_another_subcloud_is_taken(fleet: Fleet, values: dict[str, str]) -> None:
-    fleet.secondary(1)
-    text = "management_subnet invalid: Subnet overlaps with another configured subnet"
-    refused(fleet.operator.post("/subclouds", **new_form(bootstrap_values=values)), 400, text)
+@pytest.mark.parametrize("where", ["form", "file"])
+def test_a_region_name_that_was_copied_along_is_not_taken(fleet: Fleet, where: str) -> None:
+    region = fleet.secondary()["region-name"]
+    values = bootstrap_values(2, region_name=region if where == "file" else None)
+    form_region = region if where == "form" else None
+    answer = done(
+        fleet.operator.post("/subclouds", **new_form(2, bootstrap_values=values, region_name=form_region))
+    )
+    assert re.fullmatch("[0-9a-f]{32}", answer.json["region-name"])
+    assert answer.json["region-name"] != region
 
 
-@pytest.mark.parametrize("make", ["secondary", "deployed"])
-def test_both_networks_of_another_subcloud_are_taken(fleet: Fleet, make: str) -> None:
-    getattr(fleet, make)(1, bootstrap_values=bootstrap_values(1, **admin_network(1)))
-    under = {**bootstrap_values(1), "name": "quay-2"}
-    refused(
-        fleet.operator.post("/subclouds", **new_form(bootstrap_values=under)),
-        400,
-        "management_subnet invalid: Subnet overlaps with another configured subnet",
+@pytest.mark.parametrize("name", ["RegionOne", "regionone", "SYSTEMCONTROLLER"])
+def test_no_subcloud_and_no_region_has_the_name_of_a_sites_own(fleet: Fleet, name: str) -> None:
+    for client in (fleet.operator, fleet.other_site):
+        text = "name cannot be RegionOne or SystemController"
+        refused(client.post("/subclouds", **secondary_form(name=name)), 400, text)
+        refused(client.post("/subclouds", **secondary_form(region_name=name)), 400, f"region_{text}")
+        values = secondary_form(bootstrap_values=bootstrap_values(region_name=name))
+        refused(client.post("/subclouds", **values), 400, f"region_{text}")
+    assert fleet.operator.get("/subclouds").json == {"subclouds": []}
+
+
+def test_an_enrolment_is_never_an_ordinary_deployment(fleet: Fleet) -> None:
+    refused(fleet.operator.post("/subclouds", **new_form(enroll="true")), 400, "Not supported yet")
+    assert fleet.operator.get("/subclouds").json == {"subclouds": []}
+    assert fleet.run_jobs() == 0
+
+
+def test_a_migration_under_another_name_than_the_files_is_refused(fleet: Fleet) -> None:
+    text = "subcloud name does not match the name defined in bootstrap file"
+    refused(fleet.operator.post("/subclouds", **new_form(migrate="true", name="pier-1")), 400, text)
+
+
+def test_texts_of_a_file_are_shown_and_kept_as_they_were_written(fleet: Fleet) -> None:
+    document = (
+        yaml_text(bootstrap_values(location=None, description=None)) + "location: 0715\ndescription: yes\n"
     )
-    beside = bootstrap_values(2, **admin_network(1))
-    refused(
-        fleet.operator.post("/subclouds", **new_form(bootstrap_values=beside)),
-        400,
-        "admin_subnet invalid: Subnet overlaps with another configured subnet",
+    answer = done(fleet.operator.post("/subclouds", **secondary_form(bootstrap_values=document))).json
+    assert (answer["location"], answer["description"]) == ("0715", "yes")
+    saved = json.loads(fleet.show(1)["rehome_data"])["saved_payload"]
+    assert (saved["location"], saved["description"]) == ("0715", "yes")
+
+
+def test_the_password_of_a_secondary_is_nowhere(fleet: Fleet) -> None:
+    plain = "harbour crane 9"
+    values = bootstrap_values(sysadmin_password=plain)
+    install = install_values(sysadmin_password=plain)
+    made = secondary_form(
+        bootstrap_values=values, install_values=install, bmc_password=PASSWORD, sysadmin_password=plain
     )
+    done(fleet.operator.post("/subclouds", **made))
+    with fleet.runtime.unit_of_work() as session:
+        row = session.get_one(Subcloud, 1)
+        stored = [values.read(row) for values in (rehome_data, data_install, deploy_values)]
+    assert plain not in json.dumps(stored)
+    assert "sysadmin_password" not in json.dumps(stored)
 
 
 def test_an_unknown_subcloud_group_is_refused(operator: SiteClient) -> None:
@@ -228,3 +270,22 @@ def test_a_form_of_texts_alone_creates_a_subcloud(operator: SiteClient) -> None:
     answer = done(operator.post("/subclouds", **form(**texts, secondary="true", bootstrap__address=ADDRESS)))
     saved = json.loads(done(operator.get(f"/subclouds/{answer.json['id']}")).json["rehome_data"])
     assert saved["saved_payload"]["management_subnet"] == "10.70.1.0/24"
+
+
+@pytest.mark.parametrize(("longest", "code"), [(8_000_000, 200), (1_000_000, 413)])
+def test_the_site_says_how_long_a_document_may_be(
+    prepared_instance: Path, tmp_path: Path, longest: int, code: int
+) -> None:
+    values = bootstrap_values(extra=["x" * 1024] * 1500)
+    # As bytes: the client would keep so long a form in a file, which it does not close.
+    parts = {
+        "bootstrap_values": json.dumps(values),
+        "sysadmin_password": PASSWORD,
+        "bootstrap-address": ADDRESS,
+    }
+    boundary, body = encode_multipart(parts)
+    with make_site(prepared_instance, tmp_path, MAX_YAML_LENGTH=longest) as site:
+        operator = SiteClient.logged_in(site, "admin", ADMIN_PASSWORD)
+        content_type = f"multipart/form-data; boundary={boundary}"
+        answer = operator.post("/subclouds", data=body, content_type=content_type)
+        assert answer.status_code == code, answer.text

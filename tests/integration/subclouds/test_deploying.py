@@ -18,26 +18,31 @@ from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
 from dcapi.deploy.port import Phase, StepState, Target
 from dcapi.deploy.simulated import SimulatedDeployer, failures_of
-from dcapi.jobs.hold import LeaseLost, take_hold
-from dcapi.jobs.inline import InlineJobs
 from dcapi.models.lease import Lease
-from dcapi.parts import Parts
-from dcapi.services import deployment
-from dcapi.sync.reconcile import Due
+from dcapi.runtime import Runtime
+from dcapi.tasks.hold import take_hold
+from dcapi.tasks.runner import Due
 from tests.conftest import ADMIN_PASSWORD, site_settings
-from tests.integration.kept_operations import forget_all, let_expire, lose_the_key, operations
+from tests.integration.kept_tasks import (
+    due,
+    forget_payloads,
+    let_expire,
+    lose_the_key,
+    make_due,
+    one_step,
+    tasks,
+)
 from tests.integration.subclouds.fleet import Fleet, done
 from tests.site_client import SiteClient
 from tests.subcloud_forms import PASSWORD, install_values, new_form
 
 
 def walk(fleet: Fleet, **changes: Any) -> list[str]:
-    """Every deploy status that a new subcloud shows, one job after the other."""
+    """Every deploy status that a new subcloud shows, one step after the other."""
     subcloud_id = done(fleet.operator.post("/subclouds", **new_form(**changes))).json["id"]
-    jobs = fleet.parts.jobs
-    assert isinstance(jobs, InlineJobs)
     seen = [fleet.show(subcloud_id)["deploy-status"]]
-    while jobs.run_waiting(limit=1):
+    while tasks(fleet.runtime):
+        one_step(fleet.runtime, "deploy", subcloud_id)
         seen.append(fleet.show(subcloud_id)["deploy-status"])
     return seen
 
@@ -65,13 +70,13 @@ def test_a_deployment_shows_every_status_on_its_way(fleet: Fleet) -> None:
     ]
     assert fleet.show(1)["availability-status"] == "online"
     assert fleet.show(1)["error-description"] == "No errors present"
-    assert operations(fleet.parts) == []
+    assert tasks(fleet.runtime) == []
 
 
 @pytest.mark.parametrize("phase", ["create", "install", "bootstrap", "config"])
 def test_a_phase_that_fails_ends_the_deployment_with_its_reason(fleet: Fleet, phase: str) -> None:
     deployer = SimulatedDeployer(0, failures_of(f"quay-1:{phase}"))
-    with_failures = replace(fleet.parts, deployer=deployer)
+    with_failures = replace(fleet.runtime, deployer=deployer)
     parts: dict[str, Any] = {
         "install_values": install_values(),
         "bmc_password": PASSWORD,
@@ -79,83 +84,79 @@ def test_a_phase_that_fails_ends_the_deployment_with_its_reason(fleet: Fleet, ph
     }
     done(fleet.operator.post("/subclouds", **new_form(**parts)))
     for _ in range(12):
-        deployment.step(with_failures, 1)
+        one_step(with_failures, "deploy")
     shown = fleet.show(1)
     assert shown["deploy-status"] == f"{phase}-failed"
     assert phase in shown["error-description"]
     assert shown["availability-status"] == "offline"
-    assert operations(fleet.parts) == []
+    assert tasks(fleet.runtime) == []
 
 
 def test_what_a_deployment_needs_is_encrypted_and_kept_for_its_time_alone(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
-    with fleet.parts.unit_of_work() as session:
-        raw = session.connection().exec_driver_sql("SELECT payload FROM operation").scalar_one()
+    with fleet.runtime.unit_of_work() as session:
+        raw = session.connection().exec_driver_sql("SELECT payload FROM task").scalar_one()
     assert "management_subnet" not in raw
-    [operation] = operations(fleet.parts)
-    assert operation.payload["sysadmin_password"] == PASSWORD
-    assert operation.expires_at - operation.created_at == fleet.parts.settings.OPERATION_SECRET_TTL
+    [task] = tasks(fleet.runtime)
+    assert task.payload["sysadmin_password"] == PASSWORD
+    assert (task.secret_until or 0) - task.created_at == fleet.runtime.settings.OPERATION_SECRET_TTL
 
 
-@pytest.mark.parametrize("lose", [forget_all, let_expire, lose_the_key])
+@pytest.mark.parametrize("lose", [forget_payloads, let_expire, lose_the_key])
 def test_a_deployment_whose_secrets_are_gone_fails_and_says_so(
-    fleet: Fleet, lose: Callable[[Parts], None]
+    fleet: Fleet, lose: Callable[[Runtime], None]
 ) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
-    deployment.step(fleet.parts, 1)
-    lose(fleet.parts)
+    one_step(fleet.runtime, "deploy")
+    lose(fleet.runtime)
     fleet.run_jobs()
     shown = fleet.show(1)
     assert shown["deploy-status"] == "create-failed"
     assert "lost or has expired" in shown["error-description"]
-    assert operations(fleet.parts) == []
-
-
-def due(parts: Parts) -> list[Due]:
-    with parts.unit_of_work() as session:
-        return list(deployment.deployments_due(session))
+    assert tasks(fleet.runtime) == []
 
 
 def test_a_deployment_whose_job_was_dropped_is_due(fleet: Fleet) -> None:
     fleet.secondary(9)
     subcloud_id = done(fleet.operator.post("/subclouds", **new_form())).json["id"]
-    wanted = Due("deploy", f"subcloud:{subcloud_id}", {"subcloud_id": subcloud_id})
+    wanted = Due("task", f"subcloud:{subcloud_id}", {"kind": "deploy", "subject_id": subcloud_id})
     # The jobs of this process are never run: whatever goes on is found in the rows.
     for _ in range(20):
-        assert due(fleet.parts) in ([wanted], [])
-        for job in due(fleet.parts):
-            deployment.step(fleet.parts, **job.ids)
+        assert due(fleet.runtime) in ([wanted], [])
+        for job in due(fleet.runtime):
+            assert job.ids["kind"] == "deploy"
+            one_step(fleet.runtime, "deploy", subcloud_id)
     assert fleet.show(subcloud_id)["deploy-status"] == "complete"
-    assert due(fleet.parts) == []
+    assert due(fleet.runtime) == []
 
 
 def test_a_step_is_not_made_before_it_is_due(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
-    slow = replace(fleet.parts, deployer=SimulatedDeployer(3600))
+    slow = replace(fleet.runtime, deployer=SimulatedDeployer(3600))
     for _ in range(3):
-        deployment.step(slow, 1)
+        one_step(slow, "deploy")
     assert fleet.show(1)["deploy-status"] == "creating"
-    assert due(fleet.parts) == []
-    with fleet.parts.unit_of_work() as session:
-        assert deployment.due(session, time.time() + 3601) == [1]
+    assert due(slow) == []
+    make_due(fleet.runtime)
+    assert [job.ids["subject_id"] for job in due(fleet.runtime)] == [1]
 
 
 def test_a_step_that_somebody_else_makes_is_left_to_them(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
-    hold = take_hold(fleet.parts.unit_of_work, "subcloud:1", "somebody else", 60)
+    hold = take_hold(fleet.runtime.unit_of_work, "subcloud:1", "somebody else", 60)
     assert hold is not None
-    deployment.step(fleet.parts, 1)
+    one_step(fleet.runtime, "deploy")
     assert fleet.show(1)["deploy-status"] == "pre-deploy"
     hold.release()
-    deployment.step(fleet.parts, 1)
+    one_step(fleet.runtime, "deploy")
     assert fleet.show(1)["deploy-status"] == "creating"
 
 
 def test_a_subcloud_that_is_deleted_during_a_step_stays_deleted(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
 
-    deployer = Interrupted(lambda: done(fleet.operator.delete("/subclouds/1")))
-    deployment.step(replace(fleet.parts, deployer=deployer), 1)
+    deployer = Interrupted(lambda: done(fleet.operator.delete("/subclouds/1?force=true")))
+    one_step(replace(fleet.runtime, deployer=deployer), "deploy")
     assert fleet.operator.get("/subclouds").json == {"subclouds": []}
 
 
@@ -174,7 +175,7 @@ class Interrupted(SimulatedDeployer):
 def test_a_status_that_changed_during_a_step_is_left_as_it_is(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
     deployer = Interrupted(lambda: fleet.set_subcloud(1, deploy_status="create-failed"))
-    deployment.step(replace(fleet.parts, deployer=deployer), 1)
+    one_step(replace(fleet.runtime, deployer=deployer), "deploy")
     assert fleet.show(1)["deploy-status"] == "create-failed"
 
 
@@ -182,12 +183,11 @@ def test_a_step_that_lost_its_lease_writes_nothing(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
 
     def lose_the_lease() -> None:
-        with fleet.parts.unit_of_work() as session:
+        with fleet.runtime.unit_of_work() as session:
             session.execute(update(Lease).values(epoch=Lease.epoch + 1, owner="somebody else"))
             session.commit()
 
-    with pytest.raises(LeaseLost):
-        deployment.step(replace(fleet.parts, deployer=Interrupted(lose_the_lease)), 1)
+    one_step(replace(fleet.runtime, deployer=Interrupted(lose_the_lease)), "deploy")
     assert fleet.show(1)["deploy-status"] == "pre-deploy"
 
 
@@ -238,8 +238,9 @@ def test_what_cannot_be_simulated_says_why(fleet: Fleet, app: Flask) -> None:
 
 def test_what_a_deployment_needs_is_kept_for_as_long_as_it_goes_on(fleet: Fleet) -> None:
     done(fleet.operator.post("/subclouds", **new_form()))
-    slow = replace(fleet.parts, deployer=SimulatedDeployer(3 * fleet.parts.settings.OPERATION_SECRET_TTL))
-    deployment.step(slow, 1)
-    [operation] = operations(fleet.parts)
-    due_at = time.time() + 3 * fleet.parts.settings.OPERATION_SECRET_TTL
-    assert operation.expires_at > due_at
+    slow = replace(fleet.runtime, deployer=SimulatedDeployer(3 * fleet.runtime.settings.OPERATION_SECRET_TTL))
+    one_step(slow, "deploy")
+    [task] = tasks(fleet.runtime)
+    due_at = time.time() + 3 * fleet.runtime.settings.OPERATION_SECRET_TTL
+    assert task.secret_until is not None
+    assert task.secret_until > due_at

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from dcapi.api.disconnects import SITE_HEADER
 from dcapi.auth.guard import embedded_identity
-from dcapi.models import Subcloud
+from dcapi.models import Subcloud, SystemPeer
 from dcapi.models.secret_values import MASK, data_install, rehome_data
+from dcapi.models.states import PeerKind
 from tests.integration.subclouds.fleet import Fleet, done
 from tests.site_client import SiteClient
 from tests.subcloud_forms import PASSWORD, bootstrap_values, form, install_values, new_form, secondary_form
 
 SECRETS = ("Bollard*7", "Qm9sbGFyZCo3", "Winch 3", PASSWORD, "Harbour*crane 9")
 READING = ("/subclouds", "/subclouds/1", "/subclouds/1/detail", "/subcloud-groups/1/subclouds")
+SITE = dict([SITE_HEADER])
 READ_TEXTS = ("rehome_data", "data_install")
 
 
@@ -42,7 +45,7 @@ def saved_in(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored(fleet: Fleet) -> tuple[Any, Any]:
-    with fleet.parts.unit_of_work() as session:
+    with fleet.runtime.unit_of_work() as session:
         row = session.get_one(Subcloud, 1)
         return rehome_data.read(row)["saved_payload"], data_install.read(row)
 
@@ -59,7 +62,53 @@ def test_whoever_may_not_see_secrets_sees_masks_everywhere(
         assert json.loads(shown["data_install"])["bmc_password"] == MASK
 
 
-def test_whoever_may_see_secrets_sees_them_where_one_subcloud_or_one_group_is_asked_for(
+@pytest.mark.parametrize(
+    ("headers", "kind", "warned"),
+    [
+        (SITE, PeerKind.ORIGINAL, True),
+        (SITE, None, True),
+        (SITE, PeerKind.OURS, False),
+        ({}, PeerKind.ORIGINAL, False),
+    ],
+)
+def test_a_site_that_reads_masks_and_may_take_them_for_values_is_in_the_log(
+    whole: dict[str, Any],
+    fleet: Fleet,
+    configurator: SiteClient,
+    caplog: pytest.LogCaptureFixture,
+    headers: dict[str, str],
+    kind: PeerKind | None,
+    warned: bool,
+) -> None:
+    fleet.association(whole["peer_group_id"])
+    with fleet.runtime.unit_of_work() as session:
+        session.get_one(SystemPeer, 1).kind = kind
+        session.commit()
+    path = "/subcloud-peer-groups/harbour/subclouds"
+    done(fleet.operator.get(path, headers=headers))
+    assert not warnings(caplog)
+    done(configurator.get(path, headers=headers))
+    expected = (
+        "a site reads the members of group harbour as user rigger, who may not see secrets: peer other-side "
+        "may take the masks for passwords; give that user the role admin"
+    )
+    assert warnings(caplog) == ([expected] if warned else [])
+
+
+def test_a_site_that_reads_no_masks_is_not_in_the_log(
+    fleet: Fleet, configurator: SiteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = fleet.group("harbour")
+    fleet.association(group["id"])
+    done(configurator.get("/subcloud-peer-groups/harbour/subclouds", headers=SITE))
+    assert not warnings(caplog)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_secrets_are_shown_to_the_entitled_for_one_subcloud_or_group(
     whole: dict[str, Any], fleet: Fleet
 ) -> None:
     for path in ("/subclouds/1", "/subclouds/1/detail", "/subcloud-peer-groups/harbour/subclouds"):

@@ -42,6 +42,9 @@ def test_detail_adds_what_is_known_of_the_oam_network(fleet: Fleet) -> None:
     deployed = done(fleet.operator.get("/subclouds/quay-1/detail")).json
     assert deployed["oam_floating_ip"] == "10.71.9.20"
     assert deployed["deploy_config_sync_status"] == "unknown"
+    assert deployed["region_name"] == deployed["region-name"]
+    assert done(fleet.operator.get("/subclouds/quay-2/detail")).json["oam_floating_ip"] == "10.71.9.20"
+    fleet.set_subcloud(2, oam_floating_ip=None)
     assert done(fleet.operator.get("/subclouds/quay-2/detail")).json["oam_floating_ip"] == "unavailable"
 
 
@@ -61,7 +64,7 @@ def test_the_list_says_what_the_endpoints_have_in_common(fleet: Fleet) -> None:
 
 def test_a_subcloud_without_endpoints_is_unknown(fleet: Fleet) -> None:
     fleet.secondary()
-    with fleet.parts.unit_of_work() as session:
+    with fleet.runtime.unit_of_work() as session:
         session.execute(delete(SubcloudEndpoint))
         session.commit()
     listed = done(fleet.operator.get("/subclouds")).json["subclouds"][0]
@@ -111,7 +114,7 @@ def test_a_reader_sees_everything_but_secrets(fleet: Fleet, reader: SiteClient) 
 
 def test_the_list_reads_no_secrets(fleet: Fleet) -> None:
     fleet.secondary()
-    with fleet.parts.unit_of_work() as session:
+    with fleet.runtime.unit_of_work() as session:
         # What was encrypted with a lost key cannot be read, and the list does not care.
         table = Subcloud.__table__
         session.connection().exec_driver_sql(f"UPDATE {table} SET secrets = 'garbage'")

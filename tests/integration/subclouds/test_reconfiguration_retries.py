@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import update
 
 from dcapi.deploy.port import Phase
-from dcapi.models import Operation, Subcloud
+from dcapi.models import Subcloud
 from dcapi.models.secret_values import deploy_values
+from tests.integration.kept_tasks import let_expire
 from tests.integration.subclouds.fleet import Fleet, done
 from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, failing, patch
 from tests.subcloud_forms import new_form
@@ -43,7 +43,7 @@ def fail(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, network: dict[str, str] 
 
 
 def kept(fleet: Fleet) -> str | None:
-    with fleet.parts.unit_of_work() as session:
+    with fleet.runtime.unit_of_work() as session:
         row = session.get(Subcloud, 1)
         assert row is not None
         return row.deploy_values
@@ -62,9 +62,7 @@ def test_a_subcloud_that_was_not_complete_does_not_become_so(
 
 def test_a_try_whose_password_is_gone_counts_as_one_that_failed(unfinished: Fleet) -> None:
     done(patch(unfinished, **NETWORK, **WITH_ACCESS))
-    with unfinished.parts.unit_of_work() as session:
-        session.execute(update(Operation).values(expires_at=1.0))
-        session.commit()
+    let_expire(unfinished.runtime)
     unfinished.run_jobs()
     assert unfinished.show(1)["deploy-status"] == FAILED
     assert reconfigure(unfinished) == "bootstrap-failed"
@@ -92,7 +90,7 @@ def test_a_subcloud_without_values_of_its_own_has_none_afterwards(
     """As one that was taken over: its values are those for other sites."""
     fleet.group()
     fleet.member("harbour")
-    with fleet.parts.unit_of_work() as session:
+    with fleet.runtime.unit_of_work() as session:
         row = session.get(Subcloud, 1)
         assert row is not None
         deploy_values.write(row, None)

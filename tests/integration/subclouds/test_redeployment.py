@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
-
-from dcapi.models import Operation
+from tests.integration.kept_tasks import tasks
 from tests.integration.subclouds.fleet import Fleet, done, refused
-from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, patch
+from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS, busy_text, patch
 from tests.subcloud_forms import PASSWORD, bootstrap_values, form, install_values
 
 
@@ -16,7 +14,7 @@ def redeploy(fleet: Fleet, **parts: Any) -> Any:
     return fleet.operator.patch("/subclouds/1/redeploy", **form(**parts))
 
 
-def test_a_member_that_another_site_is_taking_over_is_neither_redeployed_nor_reconfigured(
+def test_member_being_taken_over_is_not_redeployed_or_reconfigured(
     fleet: Fleet,
 ) -> None:
     fleet.group()
@@ -44,7 +42,7 @@ def test_a_subcloud_is_deployed_again_with_what_is_stored(fleet: Fleet) -> None:
 
 def test_a_subcloud_is_configured_again_with_the_file_that_is_stored(fleet: Fleet) -> None:
     taken_off(fleet, install_values=install_values(), bmc_password=PASSWORD, deploy_config=b"kind: Host")
-    with fleet.parts.unit_of_work() as session:
+    with fleet.runtime.unit_of_work() as session:
         assert "kind: Host" not in str(session.connection().exec_driver_sql("SELECT * FROM subcloud").all())
     told = []
     for config in (None, b"kind: Platform", None):
@@ -58,9 +56,9 @@ def test_a_subcloud_is_configured_again_with_the_file_that_is_stored(fleet: Flee
 
 def deployed_with(fleet: Fleet) -> dict[str, Any]:
     """What the deployment that goes on needs beyond its row."""
-    with fleet.parts.unit_of_work() as session:
-        payload: dict[str, Any] = session.scalars(select(Operation.payload)).one()
-        return payload
+    [task] = tasks(fleet.runtime)
+    payload: dict[str, Any] = task.payload
+    return payload
 
 
 def test_new_values_of_a_redeployment_take_the_place_of_the_old(fleet: Fleet) -> None:
@@ -117,4 +115,41 @@ def test_what_is_online_managed_or_secondary_is_not_redeployed(fleet: Fleet) -> 
 def test_a_deployment_under_way_is_not_begun_twice(fleet: Fleet) -> None:
     taken_off(fleet, install_values=install_values(), bmc_password=PASSWORD)
     done(redeploy(fleet, sysadmin_password=PASSWORD))
-    assert redeploy(fleet, sysadmin_password=PASSWORD).status_code == 409
+    refused(redeploy(fleet, sysadmin_password=PASSWORD), 409, busy_text("deploy_status", "pre-install"))
+
+
+def test_a_redeployment_without_any_part_has_no_body(fleet: Fleet) -> None:
+    taken_off(fleet)
+    body = b"--tide--\r\n"
+    answer = fleet.operator.patch(
+        "/subclouds/1/redeploy", data=body, content_type="multipart/form-data; boundary=tide"
+    )
+    refused(answer, 400, "Body required")
+
+
+FILE_TEXTS: dict[str, Any] = {"description": "of the file", "location": 4711, "release": "25.03"}
+# Parts → description, location and release that are shown then.
+TEXTS: tuple[tuple[dict[str, Any], tuple[str, str, str]], ...] = (
+    ({}, ("Quay 1, north side", "Turku", "24.09")),
+    ({"description": "of the form"}, ("of the form", "Turku", "24.09")),
+    ({"description": "", "location": " pier\n7 "}, ("", "pier 7", "24.09")),
+    ({"bootstrap_values": bootstrap_values(**FILE_TEXTS)}, ("of the file", "4711", "25.03")),
+    (
+        {"bootstrap_values": bootstrap_values(**FILE_TEXTS), "location": "the form's", "release": "25.09"},
+        ("of the file", "the form's", "25.09"),
+    ),
+)
+
+
+def test_a_redeployment_takes_over_texts_of_the_form_and_of_the_file(fleet: Fleet) -> None:
+    taken_off(fleet, install_values=install_values(), bmc_password=PASSWORD)
+    for parts, shown in TEXTS:
+        answer = done(redeploy(fleet, sysadmin_password=PASSWORD, **parts)).json
+        assert (answer["description"], answer["location"], answer["software-version"]) == shown
+        fleet.set_subcloud(1, deploy_status="complete")
+
+
+def test_a_redeployment_goes_to_the_address_of_the_form(fleet: Fleet) -> None:
+    taken_off(fleet, install_values=install_values(), bmc_password=PASSWORD)
+    done(redeploy(fleet, sysadmin_password=PASSWORD, bootstrap__address="10.71.9.99"))
+    assert deployed_with(fleet)["bootstrap_address"] == "10.71.9.99"

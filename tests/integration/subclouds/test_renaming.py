@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from dcapi.models import Subcloud
-from dcapi.services import subcloud_renaming
+from dcapi.services.inventory import renaming
 from tests.integration.subclouds.fleet import Fleet, done, refused
-from tests.integration.subclouds.verbs import patch
+from tests.integration.subclouds.verbs import busy_text, patch
 from tests.subcloud_forms import ADDRESS, bootstrap_values
 
 
@@ -26,12 +26,43 @@ def test_a_managed_subcloud_keeps_its_name(fleet: Fleet) -> None:
     refused(patch(fleet, name="pier-1"), 400, text)
 
 
-@pytest.mark.parametrize("name", ["Pier", "pier_1", "12", "a..b"])
-def test_a_name_against_the_rule_is_refused(fleet: Fleet, name: str) -> None:
+def test_a_name_against_the_rule_is_refused(fleet: Fleet) -> None:
     fleet.deployed()
-    answer = patch(fleet, name=name)
-    assert answer.status_code == 400
-    assert answer.json["description"].startswith("Invalid name")
+    for name in ("Pier", "pier_1", "12", "a..b", "p" * 256, "a/b", "pier\t1", b"a file"):
+        answer = patch(fleet, name=name)
+        assert (name, answer.status_code) == (name, 400)
+        assert answer.json["description"].startswith("Invalid name"), name
+    for name in ("RegionOne", "systemcontroller"):
+        refused(patch(fleet, name=name), 400, "name cannot be RegionOne or SystemController")
+    assert fleet.show(1)["name"] == "quay-1"
+
+
+STATE = "Subcloud quay-1 must be deployed and unmanaged for the subcloud rename operation."
+
+
+# Against the rule, a site's own, its own, another's, and one that would do.
+NAMES = ("Pier", "RegionOne", "quay-1", "quay-2", "pier-1")
+STATES: tuple[tuple[dict[str, str], int, str], ...] = (
+    ({"deploy_status": "install-failed"}, 400, STATE),
+    ({"deploy_status": "secondary"}, 400, STATE),
+    ({"deploy_status": "rehoming"}, 409, busy_text("deploy_status", "rehoming")),
+    ({"deploy_status": "installing"}, 409, busy_text("deploy_status", "installing")),
+    (
+        {"deploy_status": "complete", "prestage_status": "prestaging"},
+        409,
+        busy_text("prestage_status", "prestaging"),
+    ),
+    ({"management_state": "managed"}, 400, STATE),
+)
+
+
+def test_the_state_is_told_before_anything_on_the_name(fleet: Fleet) -> None:
+    fleet.deployed()
+    fleet.deployed(2)
+    for state, code, text in STATES:
+        fleet.set_subcloud(1, **state)
+        for name in NAMES:
+            refused(patch(fleet, name=name), code, text)
 
 
 def test_its_own_name_is_no_other_one(fleet: Fleet) -> None:
@@ -58,7 +89,7 @@ def test_a_name_that_another_request_takes_at_the_same_time_is_taken(
 ) -> None:
     fleet.deployed()
     other = fleet.deployed(2)
-    look = subcloud_renaming.check_free
+    look = renaming.check_free
     looks: list[str] = []
 
     def look_too_early(session: Session, row: Subcloud, name: str) -> None:
@@ -66,7 +97,7 @@ def test_a_name_that_another_request_takes_at_the_same_time_is_taken(
         if len(looks) > 1:
             look(session, row, name)
 
-    monkeypatch.setattr(subcloud_renaming, "check_free", look_too_early)
+    monkeypatch.setattr(renaming, "check_free", look_too_early)
     answer = patch(fleet, name=other["name"])
     assert answer.status_code == 422, answer.text
     assert fleet.show(1)["name"] == "quay-1"

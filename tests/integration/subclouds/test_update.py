@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def test_values_are_kept_whole(fleet: Fleet) -> None:
 
 def test_install_values_are_checked_and_kept(fleet: Fleet) -> None:
     fleet.deployed()
-    values = install_values(hw_settle=9)
+    values = install_values(hw_settle=9, software_version="24.09")
     done(patch(fleet, install_values=values, bmc_password=PASSWORD))
     assert json.loads(fleet.show(1)["data_install"]) == {**values, "bmc_password": PASSWORD}
     refused(patch(fleet, install_values=values), 400, "subcloud bmc_password required")
@@ -79,12 +80,19 @@ def test_a_subcloud_that_is_not_there_comes_before_what_is_wrong_with_it(fleet: 
         refused(answer, 404, "Subcloud not found")
 
 
-@pytest.mark.parametrize("verb", ["restore", "reconfigure", "reinstall"])
-def test_verbs_of_the_past_name_their_heir(fleet: Fleet, verb: str) -> None:
+def test_verbs_of_the_past_name_their_heir_and_whether_it_is_served(fleet: Fleet, app: Flask) -> None:
     fleet.secondary()
-    answer: Any = fleet.operator.patch(f"/subclouds/1/{verb}/")
-    assert answer.status_code == 410
-    assert "PATCH /v1.0/" in answer.json["description"]
+    served = {re.sub("<.*?>", "{subcloud}", rule.rule) for rule in app.url_map.iter_rules()}
+    for verb in ("restore", "reconfigure", "reinstall"):
+        answer: Any = fleet.operator.patch(f"/subclouds/1/{verb}/", data=b"{")
+        assert answer.status_code == 410
+        told = re.fullmatch(
+            f"The call {verb} is no longer offered. Please use PATCH (/v1.0/[^, ]+)"
+            "(, which this service does not serve yet)?",
+            answer.json["description"],
+        )
+        assert told is not None, answer.text
+        assert (told[1] in served) == (told[2] is None)
 
 
 def test_unknown_verbs_and_methods_are_told_apart(fleet: Fleet) -> None:
@@ -101,7 +109,7 @@ def statuses(subcloud: dict[str, Any]) -> dict[str, str]:
     return {one["endpoint_type"]: one["sync_status"] for one in subcloud["endpoint_sync_status"]}
 
 
-def test_a_managed_subcloud_is_in_sync_and_an_unmanaged_one_unknown_but_for_its_certificate(
+def test_endpoints_are_in_sync_when_managed_and_else_unknown_but_dc_cert(
     fleet: Fleet,
 ) -> None:
     managed = fleet.managed()
@@ -113,10 +121,12 @@ def test_a_managed_subcloud_is_in_sync_and_an_unmanaged_one_unknown_but_for_its_
 
 
 def test_managing_needs_a_deployed_subcloud_that_is_online(fleet: Fleet) -> None:
-    fleet.secondary()
+    fleet.deployed()
+    fleet.set_subcloud(1, deploy_status="config-failed", availability_status="offline")
     answer = patch(fleet, management__state="managed")
     assert answer.status_code == 422
-    assert "its deploy status is secondary, not complete, and it is not online" in answer.json["description"]
+    text = "its deploy status is config-failed, not complete, and it is not online"
+    assert text in answer.json["description"]
     forced = done(patch(fleet, management__state="managed", force="TRUE")).json
     assert forced["management-state"] == "managed"
     assert set(statuses(fleet.show(1)).values()) == {"unknown"}
@@ -155,7 +165,17 @@ def test_the_role_operator_manages_and_changes_nothing_else(fleet: Fleet, mate: 
         {"name": "x"},
     ):
         assert mate.patch("/subclouds/quay-1", **form(**parts)).status_code == 403
+        # Nobody without the right learns what is there, or what is wrong.
+        assert mate.patch("/subclouds/nowhere", **form(**parts)).status_code == 403
     assert mate.patch("/subclouds/quay-1/update_status", json={"endpoint": "dc-cert"}).status_code == 403
+    assert mate.patch("/subclouds/quay-1", **form(description="x" * 300)).status_code == 403
+    assert mate.patch("/subclouds/quay-1", **form(bootstrap_values="a: [1")).status_code == 403
+    assert mate.patch("/subclouds/nowhere", **form(management__state="managed")).status_code == 404
+    refused(
+        mate.patch("/subclouds/nowhere", data=b""),
+        400,
+        "The body must be multipart/form-data, not without a content type",
+    )
     assert mate.delete("/subclouds/quay-1").status_code == 403
 
 
@@ -167,20 +187,31 @@ def test_a_subcloud_tells_its_certificate_status(fleet: Fleet, status: str) -> N
     assert statuses(fleet.show(1)) == {**dict.fromkeys(statuses(fleet.show(1)), "unknown"), "dc-cert": status}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"endpoint": "platform", "status": "in-sync"},
-        {"endpoint": "dc-cert", "status": "failed"},
-        {"endpoint": "dc-cert"},
-        {"status": "in-sync"},
-        {"endpoint": ["dc-cert"], "status": "in-sync"},
-        {},
-    ],
+STATUS_REFUSALS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({}, "Body required"),
+    ({"unknown": 1}, "endpoint required"),
+    ({"status": "in-sync"}, "endpoint required"),
+    ({"endpoint": "", "status": "failed"}, "endpoint required"),
+    ({"endpoint": "platform"}, "updating endpoint platform status is not allowed"),
+    ({"endpoint": "platform", "status": "failed"}, "updating endpoint platform status is not allowed"),
+    ({"endpoint": ["dc-cert"], "status": "in-sync"}, "updating endpoint ['dc-cert'] status is not allowed"),
+    (
+        {"endpoint": {"password": "Bollard*7"}, "status": "in-sync"},
+        "updating endpoint {'password': '******'} status is not allowed",
+    ),
+    ({"endpoint": "dc-cert"}, "status required"),
+    ({"endpoint": "dc-cert", "status": None}, "status required"),
+    ({"endpoint": "dc-cert", "status": "failed"}, "status failed in invalid."),
+    ({"endpoint": "dc-cert", "status": 7}, "status 7 in invalid."),
+    ({"endpoint": "dc-cert", "status": "x" * 300}, f"status {'x' * 100} in invalid."),
 )
-def test_other_endpoints_and_statuses_are_refused(fleet: Fleet, body: dict[str, Any]) -> None:
-    fleet.secondary()
-    assert fleet.operator.patch("/subclouds/1/update_status", json=body).status_code == 400
+
+
+def test_other_endpoints_and_statuses_are_refused(fleet: Fleet) -> None:
+    before = fleet.secondary()
+    for body, text in STATUS_REFUSALS:
+        refused(fleet.operator.patch("/subclouds/1/update_status", json=body), 400, text)
+    assert fleet.show(1) == before
 
 
 # -- what a change moves --
@@ -231,6 +262,7 @@ def test_a_changed_value_of_a_member_is_news_for_its_peers(fleet: Fleet, associa
     answer = done(patch(fleet, **CHANGES[case])).json
     assert str(associated) in answer["info_message"]
     assert "sync" in answer["info_message"]
+    assert answer["info_message"].endswith("\n")
     assert fleet.standing(associated) == ("out-of-sync", 1)
 
 
@@ -287,6 +319,7 @@ def test_what_is_refused_moves_nothing(fleet: Fleet, associated: int) -> None:
 
 
 def test_management_that_is_impossible_leaves_the_other_values_alone(fleet: Fleet) -> None:
-    fleet.secondary()
+    fleet.deployed()
+    fleet.set_subcloud(1, availability_status="offline")
     assert patch(fleet, description="new", management__state="managed").status_code == 422
     assert fleet.show(1)["description"] == "Quay 1, north side"

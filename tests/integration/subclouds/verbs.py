@@ -24,6 +24,14 @@ def patch(fleet: Fleet, **parts: Any) -> Any:
     return fleet.operator.patch("/subclouds/1", **form(**parts))
 
 
+def busy_text(column: str, status: str) -> str:
+    """What is said of the first subcloud while something is being done with it."""
+    return (
+        f"Subcloud quay-1 current {column} is '{status}'. "
+        "Please wait until it finishes before running this operation."
+    )
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, phase: Phase, reason: str) -> None:
     """Let one phase fail from now on."""
     ask = SimulatedDeployer.poll

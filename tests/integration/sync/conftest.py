@@ -61,7 +61,7 @@ class Site(SiteBesidePeer):
 
     def ledger(self) -> dict[str, tuple[bool, bool]]:
         """Region name → (its arrival was seen, it was removed again)."""
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             return {row.region_name: (row.digest is not None, row.removed) for row in _ledger(session)}
 
 
@@ -77,7 +77,7 @@ def leading_site(
     peer = FakePeer(FakeSite(PEER_UUID))
     with app_beside({1: peer}, prepared, folder, monkeypatch, **settings) as app:
         site = Site(app, SiteClient.logged_in(app, "admin", ADMIN_PASSWORD), peer)
-        site.there.put_system_peer(site.parts.site.uuid)
+        site.there.put_system_peer(site.runtime.site.uuid)
         site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": "trains"}))
         site.good(site.operator.post("/system-peers", json=peer_body()))
         yield site

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dcapi.sync.changes import association_changed, lock_association
-from dcapi.sync.reconcile import Reconciler, associations_undone
+from dcapi.sync.reconcile import Reconciler, associations_outstanding
 from tests.integration.sync.conftest import Site
 
 
 def sweep(site: Site) -> int:
     """What the reconciler does now and then; returns how many jobs it found."""
-    found = Reconciler(site.parts, [associations_undone]).sweep()
+    found = Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     return found
 
 
 def change(site: Site) -> None:
     """A change whose hint is lost."""
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         association = lock_association(session, 1)
         assert association is not None
         association_changed(association)

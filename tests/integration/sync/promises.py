@@ -44,7 +44,7 @@ def is_led_elsewhere(world: World, group: dict[str, Any] | None) -> bool:
     if group is None:
         return False
     leader, migration = str(group["system_leader_id"]), group["migration_status"]
-    return leader != world.parts.site.uuid or bool(migration == "migrating")
+    return leader != world.runtime.site.uuid or bool(migration == "migrating")
 
 
 def digest_of_copy(peer: ModelPeer, group: dict[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from werkzeug.test import TestResponse
 
 from dcapi.models import Subcloud, SystemPeer
-from dcapi.sync.turns import is_attended
+from dcapi.sync.run.order import is_attended
 from tests.integration.sync.promises import (
     Pair,
     copy_there,

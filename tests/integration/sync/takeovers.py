@@ -67,7 +67,7 @@ def audit(site: Site, name: str = GROUP) -> None:
 
 def come_home(site: Site) -> None:
     """This site took the group back, and the peer follows: as both rows show it then."""
-    own = {"system_leader_id": site.parts.site.uuid, "system_leader_name": site.parts.site.name}
+    own = {"system_leader_id": site.runtime.site.uuid, "system_leader_name": site.runtime.site.name}
     site.change(SubcloudPeerGroup, 1, migration_status="complete", **own)
     for number in (1, 2):
         site.change(
@@ -77,16 +77,21 @@ def come_home(site: Site) -> None:
             management_state="managed",
             availability_status="online",
         )
-    site.change(PeerGroupAssociation, 1, audit_to_ask=True)
+    site.change(PeerGroupAssociation, 1, unfollowed=True, ask_mark=1, ask_heard=0, asked_at=None)
     follow_there(site)
+
+
+def let_pause_pass(site: Site) -> None:
+    """The time is over which the peer was given since it was asked."""
+    site.change(PeerGroupAssociation, 1, asked_at=0.0)
 
 
 def follow_there(site: Site) -> None:
     """The peer takes this site for the leader again, and its copies are secondary."""
     there = site.there.group_named(GROUP)
     there |= {
-        "system_leader_id": site.parts.site.uuid,
-        "system_leader_name": site.parts.site.name,
+        "system_leader_id": site.runtime.site.uuid,
+        "system_leader_name": site.runtime.site.name,
         "migration_status": None,
     }
     for copy in site.there.group_members(there["id"]):

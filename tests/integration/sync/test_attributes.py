@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from dcapi.jobs.hold import take_hold
-from dcapi.models import Operation, SubcloudPeerGroup
-from dcapi.peers.errors import PeerRefused, PeerUnavailable
+from dcapi import KINDS
+from dcapi.models import SubcloudPeerGroup
+from dcapi.peers.errors import GROUP_NAME_TAKEN, PeerRefused, PeerUnavailable
 from dcapi.sync import attributes
-from dcapi.sync.attendance import attend, hold_association
-from dcapi.sync.reconcile import Reconciler, attribute_changes_undone
+from dcapi.sync.attend import attend
+from dcapi.sync.reconcile import Reconciler
+from dcapi.tasks import leases
+from dcapi.tasks.hold import take_hold
+from dcapi.tasks.runner import tasks_due
+from tests.integration.kept_tasks import tasks
 from tests.integration.sync.conftest import Site
 
 OTHER = "99999999-2222-4333-8444-555555555555"
@@ -37,9 +41,8 @@ def shown(group: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     return {key: group[key.replace("-", "_")] for key in body}
 
 
-def operations(site: Site) -> int:
-    with site.parts.unit_of_work() as session:
-        return len(session.scalars(select(Operation)).all())
+def task_count(site: Site) -> int:
+    return len(tasks(site.runtime))
 
 
 @pytest.mark.parametrize("body", CHANGES)
@@ -50,7 +53,7 @@ def test_a_change_is_there_at_once_and_leaves_both_in_sync(quiet: Site, body: di
     assert shown(next(iter(quiet.there.groups.values())), body) == body
     quiet.run_jobs()
     assert quiet.standing() == ("in-sync", "in-sync")
-    assert operations(quiet) == 0
+    assert task_count(quiet) == 0
 
 
 @pytest.mark.parametrize("body", CHANGES)
@@ -67,7 +70,26 @@ def test_a_change_that_no_peer_takes_changes_nothing(
     quiet.peer.heal()
     quiet.run_jobs()
     assert quiet.standing() == ("in-sync", "in-sync")
-    assert operations(quiet) == 0
+    assert task_count(quiet) == 0
+
+
+def test_a_name_that_the_peer_has_for_another_group_is_told(quiet: Site) -> None:
+    taken = PeerRefused(
+        "Peer site-2: PATCH subcloud-peer-groups/1: answered 409: whatever it says besides",
+        409,
+        f"{GROUP_NAME_TAKEN} (somewhere inside)",
+    )
+    quiet.peer.fail(taken, on="update_group", times=None)
+    name = quiet.good(quiet.operator.get("/system-peers/1"))["peer-name"]
+    answer = patch(quiet, {"peer-group-name": "tramways"})
+    assert (answer.status_code, answer.json["description"]) == (
+        403,
+        "Unable to sync the update to the peer site(s): "
+        f"peer {name}: A subcloud peer group with this name already exists",
+    )
+    quiet.peer.heal()
+    quiet.run_jobs()
+    assert quiet.standing() == ("in-sync", "in-sync")
 
 
 def test_a_peer_whose_answer_was_lost_may_hold_what_never_counted_here(quiet: Site) -> None:
@@ -105,7 +127,7 @@ def test_a_peer_that_took_over_is_not_written_to(quiet: Site) -> None:
 
 
 def test_another_change_meanwhile_is_a_conflict(quiet: Site) -> None:
-    hold = take_hold(quiet.parts.unit_of_work, attributes.group_lease(1), "somebody", 60)
+    hold = take_hold(quiet.runtime.unit_of_work, leases.group_lease(1), "somebody", 60)
     assert hold is not None
     with hold:
         assert patch(quiet, {"max-subcloud-rehoming": 3}).status_code == 409
@@ -113,7 +135,7 @@ def test_another_change_meanwhile_is_a_conflict(quiet: Site) -> None:
 
 
 def test_a_change_beside_a_run_is_not_taken_for_granted(quiet: Site) -> None:
-    hold = hold_association(quiet.parts, 1)
+    hold = leases.take(quiet.runtime, leases.association_lease(1))
     assert hold is not None
     with hold:
         assert patch(quiet, {"max-subcloud-rehoming": 3}).status_code == 200
@@ -128,8 +150,7 @@ def slow(quiet: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     clocks = SimpleNamespace(
         monotonic=lambda: time.monotonic() + passed[0], time=lambda: time.time() + passed[0]
     )
-    for module in ("dcapi.jobs.hold", "dcapi.sync.turns"):
-        monkeypatch.setattr(f"{module}.time", clocks)
+    monkeypatch.setattr("dcapi.tasks.hold.time", clocks)
     for method in ("system_uuid", "group", "update_group"):
         quiet.peer.do(lambda: passed.__setitem__(0, passed[0] + 30), on=method)
     return quiet
@@ -140,7 +161,7 @@ def test_a_change_that_took_longer_than_a_lease_is_not_taken_for_granted(slow: S
         """What was sent is sent over by a run that knows the old values."""
         check = slow.peer.before_request
         slow.ask_for_sync()
-        attend(slow.parts, 1)
+        attend(slow.runtime, 1)
         slow.peer.before_request = check
 
     slow.peer.do(run, on="update_group", after=True)
@@ -157,29 +178,29 @@ def test_a_taken_name_is_a_conflict_before_any_peer_is_called(quiet: Site) -> No
 
 
 def test_a_change_whose_process_died_is_given_up_by_the_reconciler(quiet: Site) -> None:
-    with quiet.parts.unit_of_work() as session:
-        attributes.begin_change(session, quiet.parts, 1, {"max-subcloud-rehoming": 3})
+    with quiet.runtime.unit_of_work() as session:
+        attributes.begin_change(session, quiet.runtime, 1, {"max-subcloud-rehoming": 3})
         session.commit()
     quiet.there.group_named("trains")["max_subcloud_rehoming"] = 3
-    assert Reconciler(quiet.parts, [attribute_changes_undone]).sweep() == 1
+    assert Reconciler(quiet.runtime, [partial(tasks_due, quiet.runtime, KINDS)]).sweep() == 1
     quiet.run_jobs()
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
-    assert operations(quiet) == 0
+    assert task_count(quiet) == 0
     quiet.ask_for_sync()
     quiet.run_jobs()
     assert quiet.there.group_named("trains")["max_subcloud_rehoming"] == 10
 
 
 def test_a_change_that_goes_on_is_left_alone_by_the_reconciler(quiet: Site) -> None:
-    with quiet.parts.unit_of_work() as session:
-        attributes.begin_change(session, quiet.parts, 1, {"max-subcloud-rehoming": 3})
+    with quiet.runtime.unit_of_work() as session:
+        attributes.begin_change(session, quiet.runtime, 1, {"max-subcloud-rehoming": 3})
         session.commit()
-    hold = take_hold(quiet.parts.unit_of_work, attributes.group_lease(1), "the one at work", 60)
+    hold = take_hold(quiet.runtime.unit_of_work, leases.group_lease(1), "the one at work", 60)
     assert hold is not None
     with hold:
-        Reconciler(quiet.parts, [attribute_changes_undone]).sweep()
+        Reconciler(quiet.runtime, [partial(tasks_due, quiet.runtime, KINDS)]).sweep()
         quiet.run_jobs()
-        assert operations(quiet) == 1
+        assert task_count(quiet) == 1
 
 
 def test_a_group_without_association_is_changed_here_alone(site: Site) -> None:
@@ -215,7 +236,7 @@ def test_a_priority_never_turns_out_of_sync_into_in_sync(quiet: Site) -> None:
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
 
 
-def test_a_priority_change_whose_process_died_is_given_up_by_the_reconciler(quiet: Site) -> None:
+def test_priority_change_of_a_dead_process_is_given_up(quiet: Site) -> None:
     class Killed(BaseException):
         pass
 
@@ -225,25 +246,25 @@ def test_a_priority_change_whose_process_died_is_given_up_by_the_reconciler(quie
     quiet.peer.do(die, on="update_group", after=True)
     with pytest.raises(Killed):
         quiet.operator.patch("/peer-group-associations/1", json={"peer_group_priority": 7})
-    assert Reconciler(quiet.parts, [attribute_changes_undone]).sweep() == 1
+    assert Reconciler(quiet.runtime, [partial(tasks_due, quiet.runtime, KINDS)]).sweep() == 1
     quiet.run_jobs()
     assert quiet.standing() == ("out-of-sync", "out-of-sync")
-    assert operations(quiet) == 0
+    assert task_count(quiet) == 0
 
 
-def test_a_priority_that_took_longer_than_a_lease_leaves_the_next_change_its_note(slow: Site) -> None:
+def test_priority_slower_than_a_lease_leaves_the_next_changes_note(slow: Site) -> None:
     """Without the note, nobody would know what the peers may hold when that change's process dies."""
 
     def begin_another_change() -> None:
-        assert attributes.hold_group(slow.parts, 1) is not None
-        with slow.parts.unit_of_work() as session:
-            attributes.begin_change(session, slow.parts, 1, {"max-subcloud-rehoming": 3})
+        assert leases.take(slow.runtime, leases.group_lease(1)) is not None
+        with slow.runtime.unit_of_work() as session:
+            attributes.begin_change(session, slow.runtime, 1, {"max-subcloud-rehoming": 3})
             session.commit()
 
     slow.peer.do(begin_another_change, on="update_group", after=True)
     answer = slow.operator.patch("/peer-group-associations/1", json={"peer_group_priority": 7})
     assert answer.status_code == 503
-    assert operations(slow) == 1
+    assert task_count(slow) == 1
     association = slow.association()
     assert (association["peer-group-priority"], association["sync-status"]) == (1, "out-of-sync")
 

@@ -8,7 +8,7 @@ import pytest
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused
-from dcapi.sync.reconcile import Reconciler, associations_undone
+from dcapi.sync.reconcile import Reconciler, associations_outstanding
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -84,7 +84,7 @@ def test_an_audit_stays_due_while_the_peer_is_away(site: Site) -> None:
     site.peer.fail(GONE, on="group_subclouds")
     audit(site)
     assert set(states(site).values()) == {AT_HOME}
-    assert Reconciler(site.parts, [associations_undone]).sweep() == 1
+    assert Reconciler(site.runtime, [associations_outstanding]).sweep() == 1
     site.run_jobs()
     assert set(states(site).values()) == {FOLLOWING}
 
@@ -96,7 +96,7 @@ def test_a_reset_that_did_not_arrive_is_sent_again(site: Site) -> None:
     audit(site)
     assert set(states(site).values()) == {FOLLOWING}
     assert site.there.group_named("trains")["migration_status"] == "complete"
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert site.there.group_named("trains")["migration_status"] is None
     assert site.standing() == ("in-sync", "in-sync")
@@ -107,10 +107,10 @@ def test_a_reset_that_is_refused_is_not_sent_for_ever(site: Site) -> None:
     take_over(site)
     site.peer.fail(PeerRefused("no", 403, "no"), on="update_group", times=None)
     audit(site)
-    assert Reconciler(site.parts, [associations_undone]).sweep() == 0
+    assert Reconciler(site.runtime, [associations_outstanding]).sweep() == 0
 
 
-def test_what_changed_here_while_the_peer_was_read_makes_the_audit_begin_anew(site: Site) -> None:
+def test_change_while_the_peer_was_read_restarts_the_audit(site: Site) -> None:
     """What the peer said before it told here that it migrates must not take members back."""
     in_sync(site)
     site.change(Subcloud, 1, management_state="unmanaged", deploy_status="rehome-pending")
@@ -132,7 +132,7 @@ def test_a_migration_that_began_here_is_not_disturbed(site: Site) -> None:
     before = everything(site)
     audit(site)
     assert everything(site) == before
-    assert Reconciler(site.parts, [associations_undone]).sweep() == 0
+    assert Reconciler(site.runtime, [associations_outstanding]).sweep() == 0
     assert site.row().audit_asked > site.row().audit_served
 
 
@@ -173,14 +173,14 @@ def test_a_disabled_peer_is_not_audited(site: Site) -> None:
     assert site.peer.calls == []
 
 
-def test_a_primary_that_returns_in_the_middle_of_a_sync_writes_nothing_and_follows(site: Site) -> None:
+def test_primary_returning_during_a_sync_writes_nothing_and_follows(site: Site) -> None:
     in_sync(site)
     site.change(Subcloud, 1, description="moved to rack 5")
     site.change(PeerGroupAssociation, 1, sync_status="syncing", told_status=None, runs_begun=1)
     take_over(site)
     copies = site.there.subcloud_in("region-of-edge-1")
     before = dict(copies)
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert site.there.subcloud_in("region-of-edge-1") == before
     assert set(states(site).values()) == {FOLLOWING}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dcapi.models import Subcloud
+from dcapi.services.deploying import prestaging
+from tests.integration.kept_tasks import tasks
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -86,7 +88,7 @@ def test_what_the_peer_began_to_rehome_is_not_taken_back(site: Site) -> None:
 # -- The peer is complete --
 
 
-def test_members_that_the_peer_manages_become_secondary_and_the_leader_is_taken_from_it(site: Site) -> None:
+def test_members_managed_by_the_peer_become_secondary_and_it_leads(site: Site) -> None:
     in_sync(site)
     take_over(site)
     audit(site)
@@ -107,6 +109,20 @@ def test_members_that_were_let_go_become_secondary_too(site: Site) -> None:
     assert set(states(site).values()) == {FOLLOWING}
     assert site.standing() == ("in-sync", "in-sync")
     assert group(site)["migration_status"] is None
+
+
+def test_prestaging_of_a_member_that_becomes_secondary_has_failed(site: Site) -> None:
+    in_sync(site)
+    site.change(Subcloud, 1, prestage_status="prestaging")
+    with site.runtime.unit_of_work() as session:
+        prestaging.TASK.start(session, site.runtime, 1, payload={"sysadmin_password": "c2VjcmV0"})
+        session.commit()
+    take_over(site)
+    audit(site)
+    site.run_jobs()
+    assert states(site)["edge-1"] == FOLLOWING
+    assert subcloud(site)["prestage-status"] == "failed"
+    assert tasks(site.runtime) == []
 
 
 @pytest.mark.parametrize("status", ["rehome-failed", "rehome-prep-failed"])
@@ -133,9 +149,10 @@ def test_a_failed_member_that_is_rehomed_later_makes_both_in_sync(site: Site) ->
     assert message(site) == "None"
 
 
-def test_a_pushed_member_that_the_peer_no_longer_has_is_deleted(site: Site) -> None:
+def test_a_copy_that_the_leader_deleted_is_deleted(site: Site) -> None:
     in_sync(site)
     take_over(site)
+    audit(site)
     site.there.delete_subcloud_row("region-of-edge-1")
     audit(site)
     assert states(site) == {"edge-2": FOLLOWING}
@@ -143,20 +160,8 @@ def test_a_pushed_member_that_the_peer_no_longer_has_is_deleted(site: Site) -> N
     assert site.ledger()["region-of-edge-1"] == (False, True)
 
 
-def test_a_member_that_left_the_group_at_the_peer_and_lives_there_is_deleted(site: Site) -> None:
-    in_sync(site)
-    take_over(site)
-    site.there.subcloud_in("region-of-edge-1")["peer_group_id"] = None
-    audit(site)
-    assert states(site) == {"edge-2": FOLLOWING}
-    assert site.there.subcloud_in("region-of-edge-1")["management-state"] == "managed"
-    assert site.standing() == ("in-sync", "in-sync")
-
-
 @pytest.mark.parametrize("names", [("buses", "trains"), ("trains", "buses")])
-def test_a_member_that_changed_groups_here_alone_goes_back_to_the_one_that_the_leader_has_it_in(
-    site: Site, names: tuple[str, str]
-) -> None:
+def test_member_moved_here_alone_goes_back_to_the_leaders_group(site: Site, names: tuple[str, str]) -> None:
     in_sync(site)
     site.good(site.operator.post("/subcloud-peer-groups", json={"peer-group-name": "buses"}))
     site.add_member("edge-3", group_id=2)
@@ -201,7 +206,7 @@ def test_a_member_whose_arrival_was_not_seen_is_not_deleted(site: Site) -> None:
     assert "edge-3" in message(site)
 
 
-def test_a_copy_that_never_reached_the_group_does_not_cost_its_subcloud_the_life(site: Site) -> None:
+def test_copy_outside_the_group_never_deletes_its_subcloud(site: Site) -> None:
     in_sync(site)
     site.add_member("edge-3")
     site.there.put_subcloud("edge-3", "region-of-edge-3")
@@ -210,7 +215,7 @@ def test_a_copy_that_never_reached_the_group_does_not_cost_its_subcloud_the_life
     assert states(site)["edge-3"] == AT_HOME
 
 
-def test_a_subcloud_that_left_the_group_here_and_lives_at_the_peer_is_put_back(site: Site) -> None:
+def test_subcloud_that_left_here_and_lives_at_the_peer_is_put_back(site: Site) -> None:
     in_sync(site)
     site.change(Subcloud, 1, peer_group_id=None)
     take_over(site)
@@ -221,7 +226,7 @@ def test_a_subcloud_that_left_the_group_here_and_lives_at_the_peer_is_put_back(s
     assert site.standing() == ("in-sync", "in-sync")
 
 
-def test_a_subcloud_taken_out_of_a_migration_that_stands_still_is_managed_here_and_stays_so(
+def test_subcloud_taken_out_of_a_stuck_migration_stays_managed_here(
     site: Site,
 ) -> None:
     """The peer died while it migrated; when it is back, it is not given what it did not get to."""
@@ -237,7 +242,7 @@ def test_a_subcloud_taken_out_of_a_migration_that_stands_still_is_managed_here_a
     audit(site)
     assert states(site)["edge-1"] == AT_HOME
     assert subcloud(site)["peer_group_id"] is None
-    assert "edge-1 (it is in the group there, and not here)" in message(site)
+    assert "edge-1 (it is in the group there but not here)" in message(site)
 
 
 def test_a_subcloud_that_is_not_known_here_is_named(site: Site) -> None:

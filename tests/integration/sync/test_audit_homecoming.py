@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
-from dcapi.sync.reconcile import Reconciler, associations_undone
+from dcapi.sync.reconcile import Reconciler, associations_outstanding
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -14,6 +14,7 @@ from tests.integration.sync.takeovers import (
     follow_there,
     group,
     in_sync,
+    let_pause_pass,
     states,
     take_over,
 )
@@ -38,13 +39,13 @@ def test_a_primary_that_came_home_is_in_sync_when_the_peer_follows(site: Site) -
     take_over(site)
     audit(site)
     come_home(site)
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert site.there.audits
     assert site.standing() == ("in-sync", "in-sync")
     assert group(site)["migration_status"] is None
-    assert not site.row().audit_to_ask
-    assert Reconciler(site.parts, [associations_undone]).sweep() == 0
+    assert not site.row().unfollowed
+    assert Reconciler(site.runtime, [associations_outstanding]).sweep() == 0
 
 
 def test_a_primary_that_came_home_waits_for_the_peer_to_follow(site: Site) -> None:
@@ -54,19 +55,20 @@ def test_a_primary_that_came_home_waits_for_the_peer_to_follow(site: Site) -> No
     come_home(site)
     take_over(site, status="migrating")
     site.change(PeerGroupAssociation, 1, sync_status="out-of-sync")
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert group(site)["migration_status"] == "complete"
     assert set(states(site).values()) == {AT_HOME}
     assert site.standing() == ("out-of-sync", "out-of-sync")
     follow_there(site)
-    Reconciler(site.parts, [associations_undone]).sweep()
+    let_pause_pass(site)
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert site.standing() == ("in-sync", "in-sync")
     assert group(site)["migration_status"] is None
 
 
-def test_a_peer_that_followed_and_migrates_again_before_it_was_seen_is_followed(site: Site) -> None:
+def test_peer_that_migrates_again_before_it_was_seen_is_followed(site: Site) -> None:
     in_sync(site)
     take_over(site)
     audit(site)
@@ -75,11 +77,11 @@ def test_a_peer_that_followed_and_migrates_again_before_it_was_seen_is_followed(
     for status in ("none", "migrating"):
         site.good(peer.patch("/subcloud-peer-groups/trains", json={"migration_status": status}))
     take_over(site)
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert set(states(site).values()) == {FOLLOWING}
     assert group(site)["system_leader_id"] == site.there.uuid
-    assert not site.row().audit_to_ask
+    assert not site.row().unfollowed
 
 
 def test_complete_is_said_again_to_a_peer_that_has_not_heard_it(site: Site) -> None:
@@ -91,7 +93,7 @@ def test_complete_is_said_again_to_a_peer_that_has_not_heard_it(site: Site) -> N
     take_over(site, status="none")
     site.there.group_named("trains")["migration_status"] = None
     site.change(SubcloudPeerGroup, 1, migration_status=None)
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert group(site)["migration_status"] == "complete"
     assert set(states(site).values()) == {AT_HOME}
@@ -104,7 +106,7 @@ def test_a_primary_that_came_home_sends_what_its_peer_missed(site: Site) -> None
     audit(site)
     come_home(site)
     site.change(Subcloud, 1, description="moved to rack 5")
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert site.standing() == ("in-sync", "in-sync")
     assert site.there.subcloud_in("region-of-edge-1")["description"] == "moved to rack 5"
@@ -117,7 +119,7 @@ def test_a_group_that_the_peer_lost_is_synced_anew_after_the_way_home(site: Site
     come_home(site)
     for table in (site.there.groups, site.there.associations, site.there.subclouds):
         table.clear()
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
     assert site.standing() == ("in-sync", "in-sync")
     assert len(site.there.subclouds) == 2

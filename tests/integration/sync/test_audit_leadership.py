@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dcapi.models import SubcloudPeerGroup
-from dcapi.sync.attendance import hold_association, run_audit
+from dcapi.sync.attend import run_audit
+from dcapi.tasks import leases
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -25,11 +26,11 @@ def test_of_two_that_are_complete_the_lower_number_wins(site: Site) -> None:
     take_over(site)
     audit(site)
     assert set(states(site).values()) == {AT_HOME}
-    assert group(site)["system_leader_id"] == site.parts.site.uuid
+    assert group(site)["system_leader_id"] == site.runtime.site.uuid
     assert site.peer.count["update_group"] == 0
 
 
-def test_a_primary_back_from_a_backup_follows_the_peer_that_was_heard_already(site: Site) -> None:
+def test_primary_restored_from_a_backup_follows_its_peer(site: Site) -> None:
     in_sync(site)
     take_over(site, status="none")
     site.there.group_named("trains")["migration_status"] = None
@@ -55,6 +56,15 @@ def test_a_primary_group_of_the_same_name_there_is_left_alone(site: Site) -> Non
     assert everything(site) == before
 
 
+def test_the_id_of_a_primary_group_of_the_same_name_there_is_not_kept(site: Site) -> None:
+    in_sync(site)
+    site.there.group_named("trains")["peer_group_name"] = "renamed"
+    site.there.put_group("trains", 0)
+    known = site.row().remote_group_id
+    audit(site)
+    assert site.row().remote_group_id == known
+
+
 def test_another_system_in_the_place_of_the_peer_is_not_believed(site: Site) -> None:
     in_sync(site)
     take_over(site)
@@ -67,12 +77,12 @@ def test_another_system_in_the_place_of_the_peer_is_not_believed(site: Site) -> 
     assert site.row().audit_asked == site.row().audit_served
 
 
-def test_another_system_in_the_place_of_the_peer_is_not_asked_without_a_pause(site: Site) -> None:
+def test_another_system_at_the_peers_endpoint_is_asked_with_pauses(site: Site) -> None:
     in_sync(site)
     come_home(site)
     site.there.uuid = "99999999-2222-4333-8444-555555555555"
-    hold = hold_association(site.parts, 1)
+    hold = leases.take(site.runtime, leases.association_lease(1))
     assert hold is not None
     with hold:
-        assert not run_audit(site.parts, hold, 1)
-    assert site.row().audit_to_ask
+        assert not run_audit(site.runtime, hold, 1)
+    assert site.row().unfollowed

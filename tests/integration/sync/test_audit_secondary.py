@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
-from dcapi.sync.heartbeat_audits import Heard
-from dcapi.sync.migrate import migrations_due
-from dcapi.sync.reconcile import Reconciler, associations_undone
+from dcapi import KINDS
+from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer, task
+from dcapi.sync import asking
+from dcapi.sync.reconcile import Reconciler, associations_outstanding
+from dcapi.sync.watch.drift import Heard
+from dcapi.tasks.runner import tasks_due
+from tests.integration.kept_tasks import tasks
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -19,6 +23,7 @@ from tests.integration.sync.takeovers import (
     alarms,
     body,
     group,
+    let_pause_pass,
     saved,
     states,
 )
@@ -35,9 +40,9 @@ def follower(site: Site) -> Site:
     site.change(PeerGroupAssociation, 1, sync_status="in-sync")
     site.run_jobs()
     there = site.there
-    group_id = there.put_group("trains", 0, site.parts.site.uuid, system_leader_name=site.parts.site.name)
+    group_id = there.put_group("trains", 0, site.runtime.site.uuid, system_leader_name=site.runtime.site.name)
     there.put_association(group_id, 1, **{"association-type": "primary", "sync-status": "in-sync"})
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         members = [session.get(Subcloud, number) for number in (1, 2)]
         for row in members:
             assert row is not None
@@ -62,7 +67,7 @@ def take_home(site: Site, status: str | None = "complete") -> None:
         copy |= LIVING
 
 
-def test_a_secondary_site_watches_its_primary_and_heartbeats_cost_one_request(follower: Site) -> None:
+def test_secondary_watches_its_primary_with_one_request_a_beat(follower: Site) -> None:
     heartbeat(follower)
     assert [method for method, _ in follower.peer.calls] == ["groups"]
 
@@ -93,30 +98,32 @@ def test_a_secondary_site_that_let_go_for_nothing_has_its_primary_look(follower:
     heartbeat(follower, heard=heard)
     assert set(states(follower).values()) == {AT_HOME}
     assert follower.there.audits
-    assert not follower.row().audit_to_ask
+    assert not follower.row().unfollowed
 
 
 def test_a_takeover_that_the_primary_has_not_heard_is_told_until_it_has(follower: Site) -> None:
     follower.change(SubcloudPeerGroup, 1, migration_status="complete")
-    follower.change(PeerGroupAssociation, 1, audit_to_ask=True)
+    follower.change(PeerGroupAssociation, 1, unfollowed=True, ask_mark=1)
     take_home(follower, None)
     follower.peer.fail(GONE, on="audit_group")
     for _ in range(2):
-        Reconciler(follower.parts, [associations_undone]).sweep()
+        let_pause_pass(follower)
+        Reconciler(follower.runtime, [associations_outstanding]).sweep()
         follower.run_jobs()
     [(_, asked)] = follower.there.audits
-    assert (asked["peer_uuid"], asked["migration_status"]) == (follower.parts.site.uuid, "complete")
+    assert (asked["peer_uuid"], asked["migration_status"]) == (follower.runtime.site.uuid, "complete")
     assert set(states(follower).values()) == {AT_HOME}
-    assert follower.row().audit_to_ask
+    assert follower.row().unfollowed
     there = follower.there.group_named("trains")
-    there |= {"system_leader_id": follower.parts.site.uuid, "system_leader_name": "site-a"}
+    there |= {"system_leader_id": follower.runtime.site.uuid, "system_leader_name": "site-a"}
     for copy in follower.there.group_members(there["id"]):
         copy |= {"deploy-status": "secondary", "management-state": "unmanaged"}
-    Reconciler(follower.parts, [associations_undone]).sweep()
+    let_pause_pass(follower)
+    Reconciler(follower.runtime, [associations_outstanding]).sweep()
     follower.run_jobs()
-    assert not follower.row().audit_to_ask
+    assert not follower.row().unfollowed
     assert group(follower)["migration_status"] is None
-    assert Reconciler(follower.parts, [associations_undone]).sweep() == 0
+    assert Reconciler(follower.runtime, [associations_outstanding]).sweep() == 0
 
 
 def test_values_of_the_primary_come_over_but_for_its_gateway(follower: Site) -> None:
@@ -150,7 +157,7 @@ def test_a_copy_that_is_managed_here_too_is_let_go_at_contact(follower: Site) ->
     assert states(follower)["edge-1"] == FOLLOWING
 
 
-def test_a_member_that_went_to_another_group_is_no_longer_migrated_with_the_old_one(follower: Site) -> None:
+def test_member_that_changed_groups_leaves_the_old_migration(follower: Site) -> None:
     """It lost what that migration needed, and failed in a group that nobody had asked to migrate."""
     take_home(follower)
     heartbeat(follower)
@@ -164,13 +171,17 @@ def test_a_member_that_went_to_another_group_is_no_longer_migrated_with_the_old_
         migrating_here=True,
     )
     left = follower.write(old)
-    follower.change(Subcloud, 1, peer_group_id=left, rehome_step="ceding-again", deploy_due_at=1.0)
+    follower.change(Subcloud, 1, peer_group_id=left, rehome_step="ceding-again")
+    with follower.runtime.unit_of_work() as session:
+        task.start(session, "rehome", 1)
+        session.commit()
     audit_of(follower)
-    with follower.parts.unit_of_work() as session:
+    with follower.runtime.unit_of_work() as session:
         row = session.get(Subcloud, 1)
         assert row is not None
-        assert (row.peer_group_id, row.rehome_step, row.deploy_due_at) == (1, None, None)
-    Reconciler(follower.parts, [migrations_due]).sweep()
+        assert (row.peer_group_id, row.rehome_step) == (1, None)
+    assert tasks(follower.runtime) == []
+    Reconciler(follower.runtime, [partial(tasks_due, follower.runtime, KINDS)]).sweep()
     follower.run_jobs()
     assert set(states(follower).values()) == {FOLLOWING}
 
@@ -184,13 +195,13 @@ def test_nothing_is_deleted_at_a_secondary_site(follower: Site) -> None:
     assert "edge-1" in follower.association()["sync-message"]
 
 
-def test_a_primary_that_missed_a_change_here_is_asked_to_look_when_it_is_back(follower: Site) -> None:
+def test_returning_primary_that_missed_a_change_is_asked_to_look(follower: Site) -> None:
     heartbeat(follower)
     follower.change(PeerGroupAssociation, 1, sync_status="out-of-sync")
     follower.change(SystemPeer, 1, availability_state="unavailable")
     heartbeat(follower)
     assert follower.there.audits
-    assert not follower.row().audit_to_ask
+    assert not follower.row().unfollowed
 
 
 def test_a_group_that_was_renamed_at_the_primary_is_found_again(follower: Site) -> None:
@@ -209,12 +220,12 @@ def audit_of(site: Site, asked: dict[str, Any] | None = None) -> None:
     site.run_jobs()
 
 
-def test_a_migration_that_goes_on_here_tells_the_peer_to_look_and_waits_with_its_own_audit(
+def test_migration_here_asks_the_peer_to_look_and_delays_its_own_audit(
     follower: Site,
 ) -> None:
     follower.change(SubcloudPeerGroup, 1, migration_status="migrating", migrating_here=True)
-    follower.change(PeerGroupAssociation, 1, audit_to_ask=True, audit_asked=1)
-    Reconciler(follower.parts, [associations_undone]).sweep()
+    follower.change(PeerGroupAssociation, 1, ask_mark=1, audit_asked=1)
+    Reconciler(follower.runtime, [associations_outstanding]).sweep()
     follower.run_jobs()
-    assert [method for method, _ in follower.peer.calls] == ["audit_group"]
-    assert (follower.row().audit_to_ask, follower.row().audit_served) == (False, 0)
+    assert [method for method, _ in follower.peer.calls] == ["kind", "audit_group"]
+    assert (asking.is_unheard(follower.row()), follower.row().audit_served) == (False, 0)

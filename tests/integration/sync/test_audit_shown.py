@@ -78,7 +78,7 @@ def test_a_change_of_this_site_stays_whatever_the_copy_looks_like(site: Site, sh
     take_over(site)
     audit(site)
     assert subcloud(site)["description"] == "Needs a new lamp"
-    assert message(site) == "Not as at peer site-b: edge-1 (not synced yet: description)."
+    assert message(site) == "Differs from peer site-b: edge-1 (not synced yet: description)."
     here = everything(site)
     audit(site)
     assert everything(site) == here
@@ -86,7 +86,7 @@ def test_a_change_of_this_site_stays_whatever_the_copy_looks_like(site: Site, sh
     assert site.there.subcloud_in("region-of-edge-1")["description"] == "Needs a new lamp"
 
 
-def test_what_the_leader_has_beside_what_was_sent_comes_over_with_a_change_here_kept(site: Site) -> None:
+def test_additions_of_the_leader_come_over_and_changes_here_stay(site: Site) -> None:
     in_sync(site)
     change_here(site, description="Needs a new lamp")
     change_there(site, docker="registry")
@@ -115,7 +115,7 @@ def test_a_value_that_was_added_at_both_sites_is_the_leaders(site: Site) -> None
     take_over(site)
     audit(site)
     assert saved(site)["docker"] == "theirs"
-    assert message(site).endswith("lost here to the leader's values: edge-1 (bootstrap values).")
+    assert message(site).endswith("replaced here by the leader's values: edge-1 (bootstrap values).")
 
 
 # -- Passwords that the peer hides --
@@ -130,7 +130,7 @@ def test_a_password_that_changed_here_is_not_known_to_a_peer_that_hides_it(site:
     audit(site)
     assert installed(site)["bmc_password"] == NEW_PASSWORD
     assert site.standing() == ("out-of-sync", "out-of-sync")
-    assert message(site) == "Not as at peer site-b: edge-1 (not synced yet: install values)."
+    assert message(site) == "Differs from peer site-b: edge-1 (not synced yet: install values)."
     sync_at_home(site)
     assert site.peer.count["update_subcloud"] == 1
     assert (
@@ -138,7 +138,7 @@ def test_a_password_that_changed_here_is_not_known_to_a_peer_that_hides_it(site:
     )
 
 
-def test_a_hidden_password_of_this_site_is_still_unsent_when_other_values_give_way(site: Site) -> None:
+def test_hidden_password_stays_unsent_when_other_values_give_way(site: Site) -> None:
     in_sync(site)
     change_here(site, bmc_password=NEW_PASSWORD, description="Needs a new lamp")
     install_there(site, bmc_password="******")
@@ -163,13 +163,13 @@ def test_a_hidden_password_that_did_not_change_is_no_difference(site: Site) -> N
 
 def test_install_values_that_were_added_here_are_not_there_yet(site: Site) -> None:
     site.add_member("edge-1")
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         data_install.write(session.get(Subcloud, 1), None)
         session.commit()
     in_sync(site, "edge-2")
     change_here(site, install_values=install_values(), bmc_password=NEW_PASSWORD)
     take_over(site)
     audit(site)
-    assert message(site) == "Not as at peer site-b: edge-1 (not synced yet: install values)."
+    assert message(site) == "Differs from peer site-b: edge-1 (not synced yet: install values)."
     sync_at_home(site)
     assert site.there.subcloud_in("region-of-edge-1")["data_install"] is not None

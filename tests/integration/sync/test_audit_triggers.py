@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dcapi.models import SubcloudPeerGroup
-from dcapi.sync.heartbeat_audits import Heard
-from dcapi.sync.monitor import Monitor
+from dcapi.sync.watch.drift import Heard
+from dcapi.sync.watch.monitor import Monitor
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     AT_HOME,
@@ -71,7 +71,7 @@ def test_a_migration_that_came_to_nothing_is_noticed_by_the_next_heartbeat(site:
     assert site.standing() == ("in-sync", "in-sync")
 
 
-def test_a_status_that_stays_is_audited_once_and_costs_one_request_from_then_on(site: Site) -> None:
+def test_lasting_status_is_audited_once_and_costs_one_request(site: Site) -> None:
     in_sync(site)
     site.there.answers_like_original = True
     take_over(site)
@@ -117,17 +117,15 @@ NEWS: dict[str, Callable[[Site], object]] = {
 
 
 @pytest.mark.parametrize("news", NEWS)
-def test_news_make_the_watcher_look_at_all_groups_again_whichever_worker_hears_them(
-    site: Site, news: str
-) -> None:
+def test_news_in_any_worker_makes_the_watcher_look_at_all_groups(site: Site, news: str) -> None:
     in_sync(site)
     for name in ("ferries", "trams"):
         body = {"peer-group-name": name, "group-priority": 2}
         site.good(site.operator.post("/subcloud-peer-groups", json=body))
     body = {"peer_group_id": 2, "system_peer_id": 1}
     site.good(site.operator.post("/peer-group-associations", json=body))
-    # Its bell is not the one that is rung: the calls are another process's.
-    one = Monitor(site.parts)
+    # Its wakeup is not the one that is set: the calls are another process's.
+    one = Monitor(site.runtime)
     one.look()
     [turn] = one._turns.values()
     turn.beat.result(10)  # type: ignore[union-attr]
@@ -159,7 +157,7 @@ def test_the_alarm_goes_when_the_group_is_home_or_gone(site: Site, how: str) -> 
         site.operator.delete("/peer-group-associations/1?force=true")
     if how == "no group":
         site.good(site.operator.delete("/subcloud-peer-groups/1"))
-    one = Monitor(site.parts)
+    one = Monitor(site.runtime)
     one.look()
     beats(one, site)
     assert alarms(site) == []

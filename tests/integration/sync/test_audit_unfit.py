@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.sync.conftest import Site
+from tests.integration.sync.conftest import Site, leading_site
 from tests.integration.sync.takeovers import (
     FOLLOWING,
     audit,
@@ -42,7 +43,7 @@ def follows_with_own_values(site: Site, before: dict[str, Any], what: str) -> No
     assert (now["rehome_data"], now["data_install"]) == (before["rehome_data"], before["data_install"])
     assert states(site)["edge-1"] == FOLLOWING
     assert site.standing() == ("out-of-sync", "out-of-sync")
-    assert message(site) == f"Not as at peer site-b: edge-1 (its values there cannot be stored: {what})."
+    assert message(site) == f"Differs from peer site-b: edge-1 (its values there cannot be stored: {what})."
     here = everything(site)
     audit(site)
     assert everything(site) == here
@@ -105,3 +106,31 @@ def test_what_can_be_stored_comes_over_beside_what_cannot(site: Site) -> None:
     now = subcloud(site)
     assert (now["description"], now["location"]) == ("rack 4", "Turku")
     assert "cannot be stored: description, bootstrap values" in message(site)
+
+
+def test_values_as_long_as_the_site_takes_them_come_over(
+    prepared_instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = ["x" * 1024] * 1000
+    with leading_site(prepared_instance, tmp_path, monkeypatch, MAX_YAML_LENGTH=8_000_000) as site:
+        in_sync(site)
+        rehome_there(site, "extra", json.dumps(long))
+        copy = site.there.subcloud_in("region-of-edge-1")
+        copy["data_install"] = json.dumps({**json.loads(copy["data_install"]), "extra": long})
+        take_over(site)
+        audit(site)
+        assert saved(site)["extra"] == long
+        assert json.loads(subcloud(site)["data_install"])["extra"] == long
+        assert site.standing() == ("in-sync", "in-sync")
+
+
+def test_values_longer_than_the_site_takes_them_stay_there(
+    prepared_instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with leading_site(prepared_instance, tmp_path, monkeypatch, MAX_YAML_LENGTH=2048) as site:
+        in_sync(site)
+        before = subcloud(site)
+        rehome_there(site, "extra", json.dumps("x" * 2048))
+        take_over(site)
+        audit(site)
+        follows_with_own_values(site, before, "bootstrap values")

@@ -7,8 +7,10 @@ import logging
 import pytest
 
 from dcapi.models import PeerGroupAssociation, Subcloud
+from dcapi.models.network_values import Span
+from dcapi.models.taken_networks import TakenNetworks
 from dcapi.peers.errors import PeerError, PeerRefused
-from dcapi.sync.ledger import forget_pushes
+from dcapi.sync.values.ledger import forget_pushes
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
     FOLLOWING,
@@ -41,6 +43,30 @@ def test_changed_rehome_data_comes_over_but_for_the_gateway(site: Site) -> None:
     assert message(site) == "None"
 
 
+def test_networks_that_come_over_are_shown_and_guarded(site: Site) -> None:
+    in_sync(site)
+    take_over(site)
+    change_there(
+        site,
+        management_subnet="10.99.10.0/24,fd99:10::/64",
+        management_start_address="10.99.10.2,fd99:10::2",
+        management_end_address="10.99.10.40,fd99:10::40",
+        management_gateway_address="10.99.10.1,fd99:10::1",
+        external_oam_floating_address="10.10.10.33",
+    )
+    audit(site)
+    detail = site.good(site.operator.get("/subclouds/edge-1/detail"))
+    shown = [detail[f"management-{key}"] for key in ("subnet", "start-ip", "end-ip", "gateway-ip")]
+    assert shown == ["10.99.10.0/24", "10.99.10.2", "10.99.10.40", "10.99.10.1"]
+    assert detail["oam_floating_ip"] == "10.10.10.33"
+    assert detail["systemcontroller-gateway-ip"] == "192.168.204.101"
+    with site.runtime.unit_of_work() as session:
+        taken = TakenNetworks(session)
+        for span in (Span(4, 0x0A630A28, 0x0A630A30), Span(6, 0xFD990010 << 96, (0xFD990010 << 96) + 2)):
+            assert taken.owner_of(span) == "edge-1"
+        assert taken.owner_of(Span(4, 0x0A630A29, 0x0A630A30)) is None
+
+
 def test_masked_secrets_overwrite_nothing(site: Site) -> None:
     in_sync(site)
     take_over(site)
@@ -69,7 +95,7 @@ def test_what_changed_here_alone_stays_although_it_began_to_be_sent(site: Site, 
 
 def test_what_changed_here_alone_stays_also_when_all_is_to_be_sent_again(site: Site) -> None:
     in_sync(site)
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         association = session.get(PeerGroupAssociation, 1)
         assert association is not None
         forget_pushes(session, association)
@@ -92,7 +118,7 @@ def test_what_changed_here_alone_stays_and_waits_for_a_sync(site: Site) -> None:
     assert "edge-1 (not synced yet: description)" in message(site)
 
 
-def test_of_a_member_that_changed_at_both_sites_the_leaders_values_win_and_the_lost_are_named(
+def test_values_changed_at_both_sites_are_the_leaders_and_losses_are_named(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_sync(site)

@@ -8,8 +8,8 @@ import pytest
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from dcapi.sync.attendance import hold_association
-from dcapi.sync.reconcile import Reconciler, associations_undone
+from dcapi.sync.reconcile import Reconciler, associations_outstanding
+from dcapi.tasks import leases
 from tests.integration.sync.conftest import Site, in_sync
 from tests.integration.sync.takeovers import AT_HOME, FOLLOWING, message, states, take_over
 
@@ -66,7 +66,7 @@ def test_a_deletion_that_was_cut_off_is_finished_in_the_background(quiet: Site, 
         lambda: delete(quiet),
     ):
         assert call().status_code == 409
-    assert Reconciler(quiet.parts, [associations_undone]).sweep() == 1
+    assert Reconciler(quiet.runtime, [associations_outstanding]).sweep() == 1
     quiet.run_jobs()
     assert is_gone(quiet)
     assert is_clean(quiet)
@@ -78,6 +78,19 @@ def test_a_refusal_after_something_was_deleted_keeps_the_mark(quiet: Site) -> No
     assert quiet.row().deleting
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("migrating", "The peer is migrating the group."),
+        ("complete", "The peer's copy of the group is led by site-b."),
+    ],
+)
+def test_a_deletion_that_is_refused_says_why_in_whole_sentences(quiet: Site, status: str, why: str) -> None:
+    take_over(quiet, status=status)
+    refused = "Cannot delete a peer group association whose peer group is not led from here."
+    assert delete(quiet).json["description"] == f"{refused} {why}"
+
+
 def test_a_peer_that_leads_the_group_is_not_cleaned(quiet: Site) -> None:
     quiet.there.group_named("trains")["system_leader_id"] = OTHER
     before = quiet.there.digest()
@@ -87,11 +100,11 @@ def test_a_peer_that_leads_the_group_is_not_cleaned(quiet: Site) -> None:
 
 
 def sweep(site: Site) -> None:
-    Reconciler(site.parts, [associations_undone]).sweep()
+    Reconciler(site.runtime, [associations_outstanding]).sweep()
     site.run_jobs()
 
 
-def test_a_deletion_that_died_is_given_up_when_the_peer_took_the_group_over(quiet: Site) -> None:
+def test_dead_deletion_is_given_up_when_the_peer_took_the_group(quiet: Site) -> None:
     quiet.change(PeerGroupAssociation, 1, deleting=True)
     take_over(quiet)
     sweep(quiet)
@@ -100,7 +113,7 @@ def test_a_deletion_that_died_is_given_up_when_the_peer_took_the_group_over(quie
     assert quiet.standing() == ("in-sync", "in-sync")
 
 
-def test_what_a_deletion_that_is_given_up_took_away_there_is_not_deleted_here(quiet: Site) -> None:
+def test_copies_removed_by_an_abandoned_deletion_live_on_here(quiet: Site) -> None:
     quiet.peer.fail(PeerRefused("500", 500, ""), on="delete_association")
     assert delete(quiet).status_code == 422
     assert quiet.there.subclouds == {}
@@ -157,13 +170,14 @@ def test_a_forced_deletion_is_local_and_says_what_stays(quiet: Site) -> None:
     answer = delete(quiet, "?force=true")
     assert answer.status_code == 200
     assert "stay" in answer.json["info_message"]
+    assert answer.json["info_message"].endswith("\n")
     assert is_gone(quiet)
     assert quiet.there.digest() == before
 
 
 def test_a_deletion_waits_for_nobody_for_ever(quiet: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dcapi.services.association_lookup.PATIENCE", 0.0)
-    hold = hold_association(quiet.parts, 1)
+    monkeypatch.setattr("dcapi.services.association_lookup.RUN_PATIENCE", 0.0)
+    hold = leases.take(quiet.runtime, leases.association_lease(1))
     assert hold is not None
     with hold:
         assert delete(quiet).status_code == 409

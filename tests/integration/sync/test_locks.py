@@ -10,20 +10,23 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from dcapi.lab.waiting import wait_until
+from dcapi.lab.polling import wait_until
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup
 from dcapi.models.states import PeerAvailability, SyncStatus
+from dcapi.services.inventory.lookup import group_facts
 from dcapi.services.peer_groups import find_group
-from dcapi.services.subcloud_lookup import group_facts
 from dcapi.services.system_peers import find_peer
-from dcapi.sync import audit, migrate_rows, status
-from dcapi.sync.attendance import hold_association
+from dcapi.sync import asking, status
+from dcapi.sync.audit import audit
+from dcapi.sync.audit.reading import begin
 from dcapi.sync.changes import group_changed, lock_association
+from dcapi.sync.takeover import group_rows
+from dcapi.tasks import leases
 from tests.integration.sync.conftest import Site
 
 
 def engine_of(site: Site) -> Engine | Connection:
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         return session.get_bind()
 
 
@@ -32,7 +35,7 @@ def lock_group(session: Session, site: Site) -> Any:
 
 
 def lock_facts(session: Session, site: Site) -> Any:
-    return group_facts(session, site.parts.site, {1})
+    return group_facts(session, site.runtime.site, {1})
 
 
 def lock_peer(session: Session, _site: Site) -> Any:
@@ -47,7 +50,7 @@ def test_an_association_is_changed_twice_while_what_it_refers_to_is_locked(site:
     site.associate()
     with Session(engine_of(site)) as other, other.begin():
         lock(other, site)
-        with site.parts.unit_of_work() as writing:
+        with site.runtime.unit_of_work() as writing:
             writing.execute(text("SET LOCAL lock_timeout = '2s'"))
             association = lock_association(writing, 1)
             assert association is not None
@@ -78,18 +81,25 @@ def commit_while_it_waits(session: Session, other: Callable[[], object]) -> None
 
 
 @pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
-def test_a_peer_that_heard_that_a_migration_began_is_still_asked_when_it_ends_meanwhile(site: Site) -> None:
+def test_peer_told_of_a_migration_is_asked_even_if_it_ended_meanwhile(site: Site) -> None:
     site.associate()
     site.run_jobs()
     site.change(SubcloudPeerGroup, 1, migrating_here=True, migration_status="migrating")
-    site.change(PeerGroupAssociation, 1, audit_to_ask=True)
-    hold = hold_association(site.parts, 1)
+    site.change(PeerGroupAssociation, 1, ask_mark=1)
+    hold = leases.take(site.runtime, leases.association_lease(1))
     assert hold is not None
+    with site.runtime.unit_of_work() as session:
+        association = lock_association(session, 1)
+        assert association is not None
+        beginning = begin(session, association, to_ask=True)
     with Session(engine_of(site)) as ending:
-        assert migrate_rows.end_if_done(ending, site.parts.site, 1) == [1]
+        assert group_rows.end_if_done(ending, site.runtime.site, 1) == [1]
         ending.flush()
-        commit_while_it_waits(ending, lambda: audit._note_asked(site.parts, hold, 1))
-    assert site.row().audit_to_ask
+        commit_while_it_waits(
+            ending, lambda: audit._note_asked(site.runtime, hold, beginning, heard=True, unsure=False)
+        )
+    assert asking.is_unheard(site.row())
+    assert asking.is_due(site.row())
 
 
 def declare_peer_away(session: Session) -> None:
@@ -118,6 +128,6 @@ def test_a_change_that_waits_for_the_watcher_sees_that_the_peer_is_away(site: Si
 
 
 def change_group(site: Site) -> None:
-    with site.parts.unit_of_work() as session:
+    with site.runtime.unit_of_work() as session:
         group_changed(session, [1])
         session.commit()

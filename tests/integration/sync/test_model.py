@@ -20,7 +20,9 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from dcapi.models import Subcloud
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
 from dcapi.services import association_lookup, peer_groups
-from dcapi.sync import attributes, deletion, heartbeat, push, run
+from dcapi.sync import attributes
+from dcapi.sync.run import cleaning, push, sync
+from dcapi.sync.watch import heartbeat
 from tests.integration.beside_peer import app_beside
 from tests.integration.sync.promises import Pair, copy_there, moved, rows
 from tests.integration.sync.quiet_points import QuietPoints
@@ -126,10 +128,10 @@ class Sites(QuietPoints):
         answer = self.attempt(lambda: self.world.operator.post("/peer-group-associations", json=body))
         assert answer is None or answer.status_code == (400 if known else 200), answer.text
 
-    @rule(pair=pairs, run=st.booleans())
-    def ask_for_sync(self, pair: Pair, run: bool) -> None:
+    @rule(pair=pairs, sync=st.booleans())
+    def ask_for_sync(self, pair: Pair, sync: bool) -> None:
         self.attempt(lambda: self.ask(self.existing(pair)))
-        if run:
+        if sync:
             self.run_jobs()
 
     @rule(pair=pairs, priority=st.integers(1, 3))
@@ -288,8 +290,8 @@ class Sites(QuietPoints):
         row = rows(self.world).get(self.existing(pair))
         group = row and copy_there(self.world, row)
         if group:
-            group["system_leader_id"] = OTHER if who == "other" else self.world.parts.site.uuid
-            group["system_leader_name"] = "site-c" if who == "other" else self.world.parts.site.name
+            group["system_leader_id"] = OTHER if who == "other" else self.world.runtime.site.uuid
+            group["system_leader_name"] = "site-c" if who == "other" else self.world.runtime.site.name
             group["migration_status"] = who if who in {"migrating", "complete"} else None
 
     @rule(pair=pairs, what=st.sampled_from(["member", "association", "group"]))
@@ -353,16 +355,16 @@ def world(
     prepared_instance: Path, tmp_path: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """A site with two groups, two peers and four subclouds; members go over one thread, in order."""
-    for waiting in (association_lookup, peer_groups, heartbeat):
-        monkeypatch.setattr(waiting, "PATIENCE", 0.0, raising=False)
-    for side_by_side in (attributes, deletion, push):
+    monkeypatch.setattr(association_lookup, "RUN_PATIENCE", 0.0)
+    monkeypatch.setattr(peer_groups, "CHANGE_PATIENCE", 0.0)
+    monkeypatch.setattr(heartbeat, "COMPARISON_PATIENCE", 0.0)
+    for side_by_side in (attributes, cleaning, push):
         monkeypatch.setattr(side_by_side, "ThreadPoolExecutor", Inline)
-    monkeypatch.setattr(run, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(sync, "PROGRESS_SECONDS", 0.0)
     more = {"SQLALCHEMY_DATABASE_URI": database_uri, "PEER_MEMBER_THREADS": 1, "LOG_LEVEL": "ERROR"}
     with app_beside({}, prepared_instance, tmp_path, monkeypatch, **more) as app:
         world = World(app)
-        for module in ("dcapi.jobs.hold", "dcapi.sync.turns"):
-            monkeypatch.setattr(f"{module}.time", world.clock())
+        monkeypatch.setattr("dcapi.tasks.hold.time", world.clock())
         yield world
 
 
@@ -378,6 +380,7 @@ PROFILE = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60 + 10 * EXAMPLES)
 def test_whatever_happens_both_sites_end_as_promised(world: World) -> None:
     machine = type("Sites", (Sites,), {"world": world})

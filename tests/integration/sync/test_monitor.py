@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from dcapi.jobs.hold import Hold, take_hold
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, SystemPeer
 from dcapi.models.states import FailureCause, PeerAvailability
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
-from dcapi.sync import monitor
-from dcapi.sync.heartbeat_audits import Heard
-from dcapi.sync.monitor import Monitor, beat, peer_lease, read_watches
-from dcapi.sync.reconcile import Reconciler, associations_undone
+from dcapi.sync.reconcile import Reconciler, associations_outstanding
+from dcapi.sync.watch import monitor
+from dcapi.sync.watch.drift import Heard
+from dcapi.sync.watch.monitor import Monitor, beat, peer_lease, read_watches
+from dcapi.tasks.hold import Hold, take_hold
 from tests.integration.sync.conftest import Site
 
 GONE = PeerUnavailable("no answer")
@@ -44,7 +44,7 @@ def alarms(site: Site) -> list[dict[str, Any]]:
 
 
 def hold_peer(site: Site) -> Hold:
-    hold = take_hold(site.parts.unit_of_work, peer_lease(1), "the watcher", 60)
+    hold = take_hold(site.runtime.unit_of_work, peer_lease(1), "the watcher", 60)
     assert hold is not None
     return hold
 
@@ -53,9 +53,9 @@ def heartbeat(site: Site, times: int = 1, heard: Heard | None = None) -> None:
     """Heartbeats of one watcher; ``heard`` is what it remembers from one to the next."""
     with hold_peer(site) as hold:
         for _ in range(times):
-            with site.parts.unit_of_work() as session:
+            with site.runtime.unit_of_work() as session:
                 watch = read_watches(session)[1]
-            beat(site.parts, hold, 1, watch, heard)
+            beat(site.runtime, hold, 1, watch, heard)
     site.run_jobs()
 
 
@@ -115,7 +115,7 @@ def test_a_peer_that_comes_back_from_a_backup_is_out_of_sync(quiet: Site, how: s
     assert quiet.association()["sync-status"] == "out-of-sync"
 
 
-def test_a_change_while_the_peer_is_unavailable_fails_and_mends_when_it_is_back(quiet: Site) -> None:
+def test_change_while_the_peer_is_away_mends_when_it_is_back(quiet: Site) -> None:
     quiet.peer.fail(GONE, times=None)
     heartbeat(quiet, times=3)
     body = {"description": "changed while it was away"}
@@ -131,7 +131,7 @@ def test_nothing_is_told_to_a_peer_that_is_known_to_be_away(quiet: Site) -> None
     quiet.peer.fail(GONE, times=None)
     heartbeat(quiet, times=3)
     quiet.peer.calls.clear()
-    assert Reconciler(quiet.parts, [associations_undone]).sweep() == 0
+    assert Reconciler(quiet.runtime, [associations_outstanding]).sweep() == 0
     assert quiet.peer.calls == []
 
 
@@ -172,7 +172,7 @@ def test_the_alarm_names_the_groups_that_the_peer_leads(quiet: Site) -> None:
 
 def test_only_an_enabled_peer_with_an_association_is_watched(site: Site) -> None:
     def watched() -> list[int]:
-        with site.parts.unit_of_work() as session:
+        with site.runtime.unit_of_work() as session:
             return list(read_watches(session))
 
     assert watched() == []
@@ -185,14 +185,13 @@ def test_only_an_enabled_peer_with_an_association_is_watched(site: Site) -> None
 def test_one_process_watches_a_peer_and_another_takes_over(
     quiet: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = Monitor(quiet.parts), Monitor(quiet.parts)
+    first, second = Monitor(quiet.runtime), Monitor(quiet.runtime)
     first.look()
     second.look()
     assert beats(first, quiet) == 1
     assert beats(second, quiet) == 1
     # The first one dies: its lease is not renewed, and time goes on.
-    monkeypatch.setattr(monitor.time, "time", lambda: REAL_TIME() + 1000)
-    monkeypatch.setattr("dcapi.jobs.hold.time.time", lambda: REAL_TIME() + 1000)
+    monkeypatch.setattr("dcapi.tasks.hold.time.time", lambda: REAL_TIME() + 1000)
     second.look()
     assert beats(second, quiet) == 2
 
@@ -212,20 +211,20 @@ def test_a_watcher_that_lost_its_lease_writes_nothing(quiet: Site) -> None:
     quiet.change(SystemPeer, 1, heartbeat_failures=2)
     with hold_peer(quiet) as hold:
         hold.release()
-        with quiet.parts.unit_of_work() as session:
+        with quiet.runtime.unit_of_work() as session:
             watch = read_watches(session)[1]
         with pytest.raises(monitor.LeaseLost):
-            beat(quiet.parts, hold, 1, watch)
+            beat(quiet.runtime, hold, 1, watch)
     assert peer(quiet)["availability-state"] == PeerAvailability.AVAILABLE
 
 
 def test_a_peer_that_answers_for_the_first_time_disturbs_no_sync(site: Site) -> None:
     site.add_member("edge-1")
     site.associate()
-    with hold_peer(site) as hold, site.parts.unit_of_work() as session:
+    with hold_peer(site) as hold, site.runtime.unit_of_work() as session:
         watch = read_watches(session)[1]
         session.rollback()
-        beat(site.parts, hold, 1, watch)
+        beat(site.runtime, hold, 1, watch)
     assert site.association()["sync-status"] == "syncing"
     assert site.row().sync_asked == 0
     site.run_jobs()
@@ -270,23 +269,21 @@ def test_the_alarm_of_a_peer_that_nobody_watches_any_more_is_cleared(quiet: Site
     else:
         values = {"administrative_state": "disabled"} if how == "disabled" else {"peer_uuid": OTHER}
         quiet.good(quiet.operator.patch("/system-peers/1", json=values))
-    one = Monitor(quiet.parts)
+    one = Monitor(quiet.runtime)
     one.look()
     beats(one, quiet)
     assert raised["entity_instance_id"] not in [alarm["entity_instance_id"] for alarm in alarms(quiet)]
 
 
 @pytest.mark.parametrize("how", ["enabled again", "another system"])
-def test_the_alarm_of_a_peer_that_is_still_away_is_raised_again_when_it_is_watched_again(
-    quiet: Site, how: str
-) -> None:
+def test_alarm_of_an_absent_peer_is_raised_again_when_watched_again(quiet: Site, how: str) -> None:
     quiet.peer.fail(GONE, times=None)
     heartbeat(quiet, times=3)
     if how == "another system":
         quiet.good(quiet.operator.patch("/system-peers/1", json={"peer_uuid": OTHER}))
     else:
         quiet.good(quiet.operator.patch("/system-peers/1", json={"administrative_state": "disabled"}))
-    one = Monitor(quiet.parts)
+    one = Monitor(quiet.runtime)
     one.look()
     beats(one, quiet)
     one._drop(list(one._turns))
@@ -296,12 +293,12 @@ def test_the_alarm_of_a_peer_that_is_still_away_is_raised_again_when_it_is_watch
     assert [alarm["entity_instance_id"] for alarm in alarms(quiet)] == [f"peer={peer(quiet)['peer-uuid']}"]
 
 
-def test_the_alarm_of_a_peer_that_stays_away_says_which_groups_it_leads_by_now(quiet: Site) -> None:
+def test_alarm_of_an_absent_peer_names_the_groups_it_leads_now(quiet: Site) -> None:
     quiet.change(SubcloudPeerGroup, 1, system_leader_id=quiet.there.uuid)
     quiet.peer.fail(GONE, times=None)
     heartbeat(quiet, times=3)
     (before,) = alarms(quiet)
-    quiet.change(SubcloudPeerGroup, 1, system_leader_id=quiet.parts.site.uuid)
+    quiet.change(SubcloudPeerGroup, 1, system_leader_id=quiet.runtime.site.uuid)
     heartbeat(quiet)
     (after,) = alarms(quiet)
     assert (before["severity"], after["severity"]) == ("critical", "major")

@@ -17,7 +17,7 @@ def anew(quiet: Site) -> Site:
     for kept in (there.system_peers, there.groups, there.associations, there.subclouds):
         kept.clear()
     there._last_id = 0
-    there.put_system_peer(quiet.parts.site.uuid)
+    there.put_system_peer(quiet.runtime.site.uuid)
     quiet.add_member("bus-1", group_id=add_group(quiet))
     associate(quiet, 2)
     quiet.run_jobs()

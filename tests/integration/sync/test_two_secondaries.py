@@ -75,9 +75,7 @@ def test_what_was_let_go_for_one_is_not_taken_back_because_of_the_other(shared: 
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
-def test_what_was_let_go_for_nothing_is_taken_back_by_the_copy_of_who_wanted_it(
-    shared: World, order: tuple[int, int]
-) -> None:
+def test_members_let_go_in_vain_are_taken_back(shared: World, order: tuple[int, int]) -> None:
     begin_there(shared)
     settle(shared, 1, 2)
     assert members(shared) == LET_GO
@@ -88,7 +86,7 @@ def test_what_was_let_go_for_nothing_is_taken_back_by_the_copy_of_who_wanted_it(
     assert not any(row.peer_migrates for row in shared.read(PeerGroupAssociation))
 
 
-def test_what_was_told_and_never_came_is_forgotten_although_the_teller_is_gone(shared: World) -> None:
+def test_migration_told_and_never_done_is_forgotten(shared: World) -> None:
     with shared.session() as session:
         association = session.get(PeerGroupAssociation, 1)
         assert association is not None
@@ -101,7 +99,7 @@ def test_what_was_told_and_never_came_is_forgotten_although_the_teller_is_gone(s
     assert status(shared) is None
 
 
-def test_while_one_migrates_the_old_takeover_of_another_that_missed_the_way_home_counts_no_more(
+def test_old_takeover_of_a_third_site_does_not_count_while_one_migrates(
     shared: World,
 ) -> None:
     take_over_there(shared)
@@ -111,7 +109,7 @@ def test_while_one_migrates_the_old_takeover_of_another_that_missed_the_way_home
     shared.peers[2].site.group_named("trains")["migration_status"] = "migrating"
     tell(shared, "migrating")
     settle(shared, 1, 2)
-    assert leader(shared) == shared.parts.site.uuid
+    assert leader(shared) == shared.runtime.site.uuid
     assert {row.system_peer_id: row.peer_migrates for row in shared.read(PeerGroupAssociation)} == {
         1: False,
         2: True,

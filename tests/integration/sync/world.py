@@ -15,18 +15,19 @@ from flask import Flask
 from sqlalchemy import Connection, event, select, text
 from sqlalchemy.orm import Session
 
+from dcapi import sources
 from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
-from dcapi.jobs.hold import LeaseLost, take_hold
+from dcapi.jobs.backlog import Backlog
 from dcapi.jobs.inline import InlineJobs
-from dcapi.jobs.waiting import WaitingJobs
 from dcapi.models import Base, Subcloud, SubcloudGroup, SubcloudPeerGroup, SystemPeer
 from dcapi.models.secret_values import data_install, rehome_data
-from dcapi.parts import Parts
 from dcapi.peers.errors import PeerUnavailable
-from dcapi.sync.attendance import attend
-from dcapi.sync.monitor import beat, peer_lease, read_watches
-from dcapi.sync.reconcile import Reconciler, associations_undone, attribute_changes_undone
+from dcapi.runtime import Runtime
+from dcapi.sync.attend import attend
+from dcapi.sync.reconcile import Reconciler
+from dcapi.sync.watch.monitor import beat, peer_lease, read_watches
+from dcapi.tasks.hold import LeaseLost, take_hold
 from tests.conftest import ADMIN_PASSWORD
 from tests.fakes.peer import FakePeer, FakePeers
 from tests.fakes.peer_site import FakeSite
@@ -44,7 +45,6 @@ GATEWAYS = {1: "192.168.204.101", 2: "192.168.204.102"}
 KEPT_TABLES = {"site", "subcloud_group"}
 # A jump of the clock that ends every lease.
 LONG = 1000.0
-SOURCES = (associations_undone, attribute_changes_undone)
 
 
 class Crash(BaseException):
@@ -74,7 +74,7 @@ class ModelPeer(FakePeer):
 
     def __init__(self, world: World, peer_id: int) -> None:
         super().__init__(FakeSite(PEERS[peer_id], f"site-{peer_id}"))
-        self.site.put_system_peer(world.parts.site.uuid)
+        self.site.put_system_peer(world.runtime.site.uuid)
         self.world = world
         self.away = False
 
@@ -96,7 +96,7 @@ class World:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.parts: Parts = app.extensions[EXTENSION]
+        self.runtime: Runtime = app.extensions[EXTENSION]
         self.operator = SiteClient.logged_in(app, "admin", ADMIN_PASSWORD)
         self.offset = 0.0
         self.dead = False
@@ -106,7 +106,6 @@ class World:
         self.steps_left = 0
         self.peers: dict[int, ModelPeer] = {}
         with app.app_context():
-            event.listen(db.engine, "connect", _hurry)
             event.listen(db.engine, "begin", self._on_transaction, insert=True)
             event.listen(db.engine, "commit", self._on_transaction)
 
@@ -133,7 +132,7 @@ class World:
         """The process is started anew after the leases of the dead one have expired."""
         self.dead = False
         self.steps_left = 0
-        self.jobs._waiting = WaitingJobs(1000)
+        self.jobs._waiting = Backlog(1000)
         self.offset += LONG
 
     def clock(self) -> SimpleNamespace:
@@ -144,7 +143,7 @@ class World:
 
     @property
     def jobs(self) -> InlineJobs:
-        jobs = self.parts.jobs
+        jobs = self.runtime.jobs
         assert isinstance(jobs, InlineJobs)
         return jobs
 
@@ -154,26 +153,32 @@ class World:
         self.restart()
         self.jobs._counter.clear()
         self.peers = {peer_id: ModelPeer(self, peer_id) for peer_id in PEERS}
-        peers = self.parts.peers
+        peers = self.runtime.peers
         assert isinstance(peers, FakePeers)
         peers.fakes = dict(self.peers)
         peers.addresses.clear()
         with self.session() as session:
             _empty(session)
-            session.add_all(_rows(self.parts.site.uuid))
+            session.add_all(self.rows())
             if session.get(SubcloudGroup, 2) is None:
                 session.add(SubcloudGroup(name="night", description="updated at night"))
             session.commit()
 
+    def rows(self) -> list[Any]:
+        """What a life begins with."""
+        own = {"system_leader_id": self.runtime.site.uuid, "system_leader_name": "site-a"}
+        groups = [SubcloudPeerGroup(peer_group_name=name, **own) for name in GROUPS.values()]
+        return [*groups, *map(peer_row, PEERS), *map(member_row, range(1, len(MEMBERS) + 1))]
+
     @contextmanager
     def session(self) -> Iterator[Session]:
-        with self.parts.unit_of_work() as session:
+        with self.runtime.unit_of_work() as session:
             yield session
 
     # -- What works in the background, a step at a time --
 
     def sweep(self) -> int:
-        return Reconciler(self.parts, SOURCES).sweep()
+        return Reconciler(self.runtime, sources(self.runtime)).sweep()
 
     def heartbeat(self, peer_id: int) -> bool:
         """One heartbeat of a peer; False when it is not watched."""
@@ -181,11 +186,11 @@ class World:
             watch = read_watches(session).get(peer_id)
         if watch is None:
             return False
-        hold = take_hold(self.parts.unit_of_work, peer_lease(peer_id), "the watcher", 60)
+        hold = take_hold(self.runtime.unit_of_work, peer_lease(peer_id), "the watcher", 60)
         assert hold is not None, "somebody watches it, and nobody is there"
         with hold:
             try:
-                beat(self.parts, hold, peer_id, watch)
+                beat(self.runtime, hold, peer_id, watch)
             except LeaseLost:
                 return False
         return True
@@ -194,7 +199,7 @@ class World:
         """The process slept until its leases were over, and another one did its work."""
         self.offset += LONG
         before = {peer_id: peer.before_request for peer_id, peer in self.peers.items()}
-        attend(self.parts, association_id)
+        attend(self.runtime, association_id)
         for peer_id, check in before.items():
             self.peers[peer_id].before_request = partial(_expect_lost, check)
 
@@ -238,11 +243,6 @@ def values_sent(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _hurry(connection: Any, _record: Any) -> None:
-    if hasattr(connection, "execute") and type(connection).__module__.startswith("sqlite3"):
-        connection.execute("PRAGMA synchronous=OFF")
-
-
 def _empty(session: Session) -> None:
     names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT_TABLES]
     if session.get_bind().dialect.name == "sqlite":
@@ -253,15 +253,7 @@ def _empty(session: Session) -> None:
         session.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
 
 
-def _rows(site_uuid: str) -> list[Any]:
-    groups = [
-        SubcloudPeerGroup(peer_group_name=name, system_leader_id=site_uuid, system_leader_name="site-a")
-        for name in GROUPS.values()
-    ]
-    return [*groups, *map(_peer, PEERS), *map(_subcloud, range(1, len(MEMBERS) + 1))]
-
-
-def _peer(peer_id: int) -> SystemPeer:
+def peer_row(peer_id: int) -> SystemPeer:
     values = peer_body(
         peer_uuid=PEERS[peer_id],
         peer_name=f"site-{peer_id}",
@@ -270,7 +262,8 @@ def _peer(peer_id: int) -> SystemPeer:
     return SystemPeer(**values)
 
 
-def _subcloud(number: int) -> Subcloud:
+def member_row(number: int) -> Subcloud:
+    """A subcloud that lives here; the first two are in the first group."""
     values = bootstrap_values(number, admin_password="Qm9sbGFyZCo3")
     row = Subcloud(
         name=values["name"],

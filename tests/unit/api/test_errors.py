@@ -47,7 +47,6 @@ ERRORS: list[tuple[Exception, int, str, str]] = [
     (errors.Unauthorized("No token"), 401, "Unauthorized", "No token"),
     (errors.Forbidden("No"), 403, "Forbidden", "No"),
     (errors.NotFound("System Peer not found"), 404, "Not Found", "System Peer not found"),
-    (errors.MethodNotAllowed("No"), 405, "Method Not Allowed", "No"),
     (errors.Conflict("Taken"), 409, "Conflict", "Taken"),
     (errors.Gone("Use that"), 410, "Gone", "Use that"),
     (errors.ContentTooLarge("Big"), 413, "Content Too Large", "Big"),
@@ -129,7 +128,7 @@ def test_json_is_for_who_names_it(accept: str, json: bool) -> None:
     assert names_json(accept) is json
 
 
-def test_an_accept_header_that_names_nothing_we_have_is_no_error_of_its_own() -> None:
+def test_unknown_accept_header_is_no_error() -> None:
     answer = _client(errors.NotFound("x")).get("/v1.0/thing", headers={"Accept": "image/png"})
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
@@ -143,7 +142,7 @@ def test_headers_of_an_error_are_kept() -> None:
     assert answer.headers["Retry-After"] == "7"
 
 
-def test_a_path_that_does_not_exist_and_a_method_that_does_not_have_the_same_bodies() -> None:
+def test_unknown_paths_and_methods_have_the_same_error_bodies() -> None:
     client = _client(KeyError())
     assert client.get("/nowhere", headers=JSON).get_json()["title"] == "Not Found"
     answer = client.open("/v1.0/thing", method="BREW", headers=JSON)
@@ -158,14 +157,14 @@ def test_errors_of_the_web_library_are_answered_in_our_bodies() -> None:
         assert answer.get_json()["code"] == answer.status_code == code
 
 
-def test_errors_of_the_identity_service_are_keystone_s_whatever_is_accepted() -> None:
+def test_identity_errors_look_like_keystones_whatever_is_accepted() -> None:
     answer = _client(errors.Unauthorized("Wrong password")).get("/v3/thing")
     assert answer.get_json() == {"error": {"code": 401, "title": "Unauthorized", "message": "Wrong password"}}
     assert _client(KeyError()).get("/v3/nothing").get_json()["error"]["code"] == 404
     assert _client(KeyError()).get("/v30").mimetype == "text/html"
 
 
-def test_an_unknown_exception_is_logged_with_its_traceback_and_answered_without_its_text(
+def test_unknown_exception_is_logged_whole_and_answered_without_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -210,6 +209,9 @@ def _raised(kind: type[DBAPIError], cause: Any, **options: Any) -> DBAPIError:
         (_raised(OperationalError, _Postgres("55P03")), True),
         (_raised(IntegrityError, _Postgres("23505")), False),
         (_raised(OperationalError, _Postgres(None), connection_invalidated=True), True),
+        (OperationalError(None, None, _Postgres(None)), True),
+        (OperationalError(None, None, _sqlite(sqlite3.SQLITE_CORRUPT)), False),
+        (_raised(OperationalError, _Postgres(None)), False),
         (PoolTimeout(), True),
         (ValueError("database is locked"), False),
     ],
@@ -224,6 +226,14 @@ def test_a_busy_database_is_answered_with_when_to_come_back() -> None:
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
     assert "UPDATE" not in answer.text
+
+
+def test_a_server_that_takes_no_connection_is_answered_with_when_to_come_back() -> None:
+    """A fault run found it: of "too many clients already" the driver says nothing but the text."""
+    answer = _client(OperationalError(None, None, _Postgres(None))).get("/v1.0/thing", headers=JSON)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert "driver" not in answer.text
 
 
 def test_one_line_strips() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from dcapi.auth import passwords
 from dcapi.auth.embedded import EmbeddedIdentity, Reference, Token, stable_id
-from dcapi.auth.identity_file import IDENTITY_FILE
-from dcapi.errors import Unauthorized
+from dcapi.auth.identity_file import IDENTITY_FILE, User
+from dcapi.errors import BadRequest, Unauthorized
 from dcapi.instance import InstanceFolder
 from dcapi.settings import Settings
 
@@ -26,7 +26,7 @@ def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def identity(tmp_path: Path) -> EmbeddedIdentity:
-    made = EmbeddedIdentity.of(InstanceFolder(tmp_path), Settings())
+    made = EmbeddedIdentity(InstanceFolder(tmp_path), Settings())
     made.users.add("joan", "secret", ["admin"], ["services", "admin"])
     made.users.add("sam", "secret", ["reader"], ["demo", "services"])
     return made
@@ -48,7 +48,7 @@ def test_a_token_says_who_calls(identity: EmbeddedIdentity) -> None:
 
 
 def test_it_counts_in_another_process_and_after_a_restart(identity: EmbeddedIdentity, tmp_path: Path) -> None:
-    other = EmbeddedIdentity.of(InstanceFolder(tmp_path), Settings())
+    other = EmbeddedIdentity(InstanceFolder(tmp_path), Settings())
     assert other.caller_of(log_in(identity).text).user_name == "joan"
 
 
@@ -170,3 +170,107 @@ def test_a_token_gets_a_token_of_another_project_of_the_user(identity: EmbeddedI
         identity.renew(first.text, Reference(name="demo"))
     with pytest.raises(Unauthorized):
         identity.renew("nonsense", None)
+
+
+def test_a_disabled_user_logs_in_no_more_than_an_unknown_one_does(
+    identity: EmbeddedIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joan = Reference(id=joans_id(identity))
+    identity.users.disable("joan")
+    checked: list[str] = []
+
+    def check(known: str, _: str) -> bool:
+        checked.append(known)
+        return True
+
+    monkeypatch.setattr(passwords, "check_password_hash", check)
+    texts = set()
+    for who in (JOAN, joan, Reference(name="nobody"), Reference(id="nobody")):
+        with pytest.raises(Unauthorized) as failure:
+            identity.log_in(who, "secret", None)
+        texts.add(failure.value.message)
+    assert checked == [passwords.NOBODYS_HASH] * 4
+    assert len(texts) == 1
+
+
+def test_disabling_ends_tokens_and_enabling_revives_none(identity: EmbeddedIdentity) -> None:
+    token = log_in(identity)
+    sams = identity.log_in(Reference(name="sam"), "secret", None)
+    identity.users.disable("joan")
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            identity.caller_of(token.text)
+        with pytest.raises(Unauthorized):
+            identity.renew(token.text, None)
+        identity.users.enable("joan")
+    identity.caller_of(log_in(identity).text)
+    identity.caller_of(sams.text)
+
+
+def test_a_revoked_token_ends_alone_and_everywhere(identity: EmbeddedIdentity, tmp_path: Path) -> None:
+    other = EmbeddedIdentity(InstanceFolder(tmp_path), Settings())
+    token, stays = log_in(identity), log_in(identity)
+    renewed = identity.renew(token.text, None)
+    identity.revoke(token)
+    for one in (identity, other):
+        with pytest.raises(Unauthorized):
+            one.caller_of(token.text)
+        with pytest.raises(Unauthorized):
+            one.renew(token.text, None)
+        one.caller_of(stays.text)
+        one.caller_of(renewed.text)
+
+
+def test_tokens_outlive_a_new_key_in_all_processes(identity: EmbeddedIdentity, tmp_path: Path) -> None:
+    other = EmbeddedIdentity(InstanceFolder(tmp_path), Settings())
+    before = log_in(identity)
+    identity.rotate_token_key()
+    for one in (identity, other):
+        assert one.caller_of(before.text).user_name == "joan"
+        assert one.caller_of(log_in(other).text).user_name == "joan"
+    (tmp_path / "token.key").unlink()
+    again = EmbeddedIdentity(InstanceFolder(tmp_path), Settings())
+    with pytest.raises(Unauthorized):
+        again.caller_of(before.text)
+
+
+def test_a_password_is_changed_by_who_knows_it_and_ends_the_tokens(identity: EmbeddedIdentity) -> None:
+    token = log_in(identity)
+    joan = Reference(id=joans_id(identity))
+    for who, password in ((joan, "wrong"), (Reference(id="nobody"), "secret")):
+        with pytest.raises(Unauthorized, match="Login failed"):
+            identity.change_password(who, password, "another")
+    identity.caller_of(token.text)
+    identity.change_password(joan, "secret", "another")
+    with pytest.raises(Unauthorized):
+        identity.caller_of(token.text)
+    with pytest.raises(Unauthorized):
+        log_in(identity)
+    identity.log_in(JOAN, "another", None)
+
+
+def test_a_password_that_was_changed_meanwhile_stays(
+    identity: EmbeddedIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = identity.users.verify
+
+    def verify_slowly(user: User | None, password: str) -> bool:
+        verified = verify(user, password)
+        identity.users.set_password("joan", "of the operator")
+        return verified
+
+    monkeypatch.setattr(identity.users, "verify", verify_slowly)
+    with pytest.raises(Unauthorized, match="Login failed"):
+        identity.change_password(Reference(id=joans_id(identity)), "secret", "of the thief")
+    monkeypatch.undo()
+    identity.log_in(JOAN, "of the operator", None)
+
+
+def test_a_new_password_of_no_use_is_no_try(
+    identity: EmbeddedIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joan = Reference(id=joans_id(identity))
+    monkeypatch.setattr(passwords, "check_password_hash", lambda *_: pytest.fail("hashed"))
+    for new in ("", "x" * 1025, "\ud800"):
+        with pytest.raises(BadRequest):
+            identity.change_password(joan, "secret", new)

@@ -105,25 +105,25 @@ def test_the_file_is_not_looked_at_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: [", "is no YAML that can be read"),
-        ("a: b: c", "is no YAML that can be read"),
-        (f"{GET}: !!bool maybe", "is no YAML that can be read"),
-        (f"{GET}: !!int ''", "is no YAML that can be read"),
+        ("a: [", "is not readable YAML"),
+        ("a: b: c", "is not readable YAML"),
+        (f"{GET}: !!bool maybe", "is not readable YAML"),
+        (f"{GET}: !!int ''", "is not readable YAML"),
         (b"\xff\xfe\x00", "cannot be read"),
-        (f"{GET}: '@'\n{GET}: '!'\n", f"'{GET}' stands there twice"),
-        ("a: !!python/object:os.system x", "is no YAML that can be read"),
-        ("- a", "is no table of rules"),
-        ("nonsense", "is no table of rules"),
-        ("42", "is no table of rules"),
-        (f"{GET}:", f"'{GET}': None is no text"),
-        (f"{GET}: []", "is no text"),
-        (f"{GET}: [[role:admin]]", "is no text"),
-        (f"{GET}: 1", "is no text"),
-        (f"{GET}: !!binary aGk=", "is no text"),
-        ("1: '@'", "1: '@' is no text"),
-        ("dc_api:subcloud:get: '@'", "there is no rule dc_api:subcloud:get"),
-        ("system_projects: '@'", "there is no rule system_projects"),
-        (f"{GET}: rule:readers", f"{GET}: there is no rule readers"),
+        (f"{GET}: '@'\n{GET}: '!'\n", f"'{GET}' occurs twice"),
+        ("a: !!python/object:os.system x", "is not readable YAML"),
+        ("- a", "is not a table of rules"),
+        ("nonsense", "is not a table of rules"),
+        ("42", "is not a table of rules"),
+        (f"{GET}:", f"'{GET}': None is not text"),
+        (f"{GET}: []", "is not text"),
+        (f"{GET}: [[role:admin]]", "is not text"),
+        (f"{GET}: 1", "is not text"),
+        (f"{GET}: !!binary aGk=", "is not text"),
+        ("1: '@'", "1: '@' is not text"),
+        ("dc_api:subcloud:get: '@'", "unknown rule dc_api:subcloud:get"),
+        ("system_projects: '@'", "unknown rule system_projects"),
+        (f"{GET}: rule:readers", f"{GET}: unknown rule readers"),
         (f"{GET}: role:admin and", "'role:admin and' cannot be understood"),
         (f"{GET}: (role:admin", "cannot be understood"),
         (f"{GET}: role:admin)", "cannot be understood"),
@@ -133,13 +133,13 @@ def test_the_file_is_not_looked_at_again(tmp_path: Path) -> None:
         (f"{GET}: '! or (role:admin'", "cannot be understood"),
         (f"{GET}: ' '", "cannot be understood"),
         (f"{GET}: '\"admin\"'", "cannot be understood"),
-        (f"{GET}: rolle:admin", "rolle:admin asks what is not known of a caller"),
-        (f"{GET}: http://example.org/", "asks what is not known of a caller"),
-        (f"{GET}: True:%(enabled)s", "asks what is not known of a caller"),
-        (f"{GET}: not (role:admin or is_admin:1)", "is_admin:1 asks what is not known"),
-        (f"{GET}: 'role:'", "compares with nothing"),
-        (f"{GET}: role:100%", "compares with nothing"),
-        (f"{GET}: project_name:%(project)s", "compares with nothing"),
+        (f"{GET}: rolle:admin", "rolle:admin is not known of a caller"),
+        (f"{GET}: http://example.org/", "is not known of a caller"),
+        (f"{GET}: True:%(enabled)s", "is not known of a caller"),
+        (f"{GET}: not (role:admin or is_admin:1)", "is_admin:1 is not known"),
+        (f"{GET}: 'role:'", "compares with a value"),
+        (f"{GET}: role:100%", "compares with a value"),
+        (f"{GET}: project_name:%(project)s", "compares with a value"),
         (f"{GET}: rule:{GET}", f"in a circle: {GET} → {GET}"),
         ("a: rule:b\nb: not rule:a", "rules that refer to each other in a circle"),
         (f"system_project: rule:{GET}", "rules that refer to each other in a circle"),
@@ -156,12 +156,12 @@ def test_a_file_that_is_wrong_stops_the_start_and_says_why(
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"rolle:x asks .*; there is no rule a"):
+    with pytest.raises(SettingsError, match=r"rolle:x is not known .*; unknown rule a"):
         rights_of(tmp_path, f"{GET}: rolle:x\na: '@'\n")
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"DCAPI_POLICY_FILE=.*nowhere.yaml' is not there"):
+    with pytest.raises(SettingsError, match=r"DCAPI_POLICY_FILE=.*nowhere.yaml' does not exist"):
         Rights.of(Settings(POLICY_FILE=str(tmp_path / "nowhere.yaml")))
     with pytest.raises(SettingsError, match="cannot be read"):
         Rights.of(Settings(POLICY_FILE=str(tmp_path)))

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from itsdangerous import URLSafeSerializer
 
+from dcapi.auth.token_keys import TokenKey
 from dcapi.auth.tokens import FORM, Claims, Tokens
 from dcapi.errors import Unauthorized
 
@@ -13,9 +14,13 @@ LIFETIME = 3600
 NOON = 1_700_000_000.0
 
 
+def signed_with(*keys: TokenKey, lifetime: int = LIFETIME) -> Tokens:
+    return Tokens(lambda: keys, lifetime)
+
+
 @pytest.fixture
 def tokens() -> Tokens:
-    return Tokens("the key", LIFETIME)
+    return signed_with(TokenKey("the key"))
 
 
 def login(tokens: Tokens) -> Claims:
@@ -29,7 +34,7 @@ def test_what_was_signed_is_read_back_whole(tokens: Tokens) -> None:
 
 def test_another_process_with_the_same_key_reads_it_too(tokens: Tokens) -> None:
     claims = login(tokens)
-    assert Tokens("the key", 5).read(tokens.sign(claims)) == claims
+    assert signed_with(TokenKey("the key"), lifetime=5).read(tokens.sign(claims)) == claims
 
 
 def test_a_token_counts_until_its_last_second_and_no_longer(tokens: Tokens) -> None:
@@ -44,7 +49,7 @@ def test_a_token_counts_until_its_last_second_and_no_longer(tokens: Tokens) -> N
 
 def test_another_key_signs_nothing_that_counts(tokens: Tokens) -> None:
     with pytest.raises(Unauthorized):
-        tokens.read(Tokens("another key", LIFETIME).sign(login(tokens)))
+        tokens.read(signed_with(TokenKey("another key")).sign(login(tokens)))
 
 
 def test_a_token_of_another_form_does_not_count(tokens: Tokens) -> None:
@@ -83,3 +88,24 @@ def test_a_token_for_a_token_lives_no_longer_than_the_first_one(tokens: Tokens) 
 def test_two_logins_in_the_same_instant_have_tokens_of_their_own(tokens: Tokens) -> None:
     with time_machine.travel(NOON, tick=False):
         assert tokens.sign(login(tokens)) != tokens.sign(login(tokens))
+
+
+def test_a_key_that_was_replaced_verifies_until_its_tokens_ran_out() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        before = signed_with(TokenKey("the key"))
+        text = before.sign(login(before))
+        after = signed_with(TokenKey("a new key"), TokenKey("the key", NOON))
+        clock.shift(LIFETIME - 1)
+        after.read(text)
+        clock.shift(1)
+        forged = before.sign(login(before))
+        for late in (text, forged):
+            with pytest.raises(Unauthorized):
+                after.read(late)
+
+
+def test_a_new_key_signs_at_once(tokens: Tokens) -> None:
+    after = signed_with(TokenKey("a new key"), TokenKey("the key", NOON))
+    signed_with(TokenKey("a new key")).read(after.sign(login(after)))
+    with pytest.raises(Unauthorized):
+        tokens.read(after.sign(login(after)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import stat
@@ -12,7 +13,7 @@ import yaml
 
 from dcapi.auth import passwords
 from dcapi.auth.identity_file import IDENTITY_FILE, User
-from dcapi.auth.users import ADMIN_PASSWORD_FILE, Users, prepare_identity
+from dcapi.auth.users import ADMIN_PASSWORD_FILE, APPLIED_PASSWORD_FILE, Users, prepare_identity
 from dcapi.errors import BadRequest, Conflict, NotFound, SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.settings import Settings
@@ -24,11 +25,6 @@ HASH = passwords.NOBODYS_HASH
 def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cost of a hash is no matter of these tests."""
     monkeypatch.setattr(passwords, "METHOD", "scrypt:1024:8:1")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> InstanceFolder:
-    return InstanceFolder(tmp_path)
 
 
 @pytest.fixture
@@ -245,6 +241,94 @@ def test_a_deleted_admin_stays_deleted_until_a_password_is_given(folder: Instanc
     assert users.list() == []
     prepare_identity(folder, Settings(ADMIN_PASSWORD="given-one"))
     assert users.verify(found(users, "admin"), "given-one")
+
+
+def test_a_setting_that_stays_brings_back_neither_password_nor_user(folder: InstanceFolder) -> None:
+    setting = Settings(ADMIN_PASSWORD="given-one")
+    prepare_identity(folder, setting)
+    users = Users(folder)
+    users.set_password("admin", "another")
+    prepare_identity(folder, setting)
+    assert users.verify(found(users, "admin"), "another")
+    prepare_identity(folder, Settings())
+    users.delete("admin")
+    prepare_identity(folder, setting)
+    assert users.find("admin") is None
+
+
+def test_the_setting_acts_once_for_each_change(folder: InstanceFolder) -> None:
+    users = Users(folder)
+    for password in ("given-one", "given-two", "given-one"):
+        prepare_identity(folder, Settings(ADMIN_PASSWORD=password))
+        assert users.verify(found(users, "admin"), password)
+        users.set_password("admin", "another")
+        prepare_identity(folder, Settings(ADMIN_PASSWORD=password))
+        assert users.verify(found(users, "admin"), "another")
+
+
+def test_the_note_of_the_setting_is_a_hash_for_this_user_alone(folder: InstanceFolder) -> None:
+    note = folder.path / APPLIED_PASSWORD_FILE
+    for password in ("given-one", "given-two"):
+        prepare_identity(folder, Settings(ADMIN_PASSWORD=password))
+        assert passwords.matches(note.read_text().strip(), password)
+        assert mode_of(note) == 0o600
+
+
+@pytest.mark.parametrize("setting", ["given-one", ""])
+def test_the_first_start_after_an_upgrade_changes_no_user(folder: InstanceFolder, setting: str) -> None:
+    prepare_identity(folder, Settings(ADMIN_PASSWORD="before"))
+    users = Users(folder)
+    before = found(users, "admin")
+    (folder.path / APPLIED_PASSWORD_FILE).unlink()
+    for _ in range(2):
+        prepare_identity(folder, Settings(ADMIN_PASSWORD=setting))
+        assert found(users, "admin") == before
+    prepare_identity(folder, Settings(ADMIN_PASSWORD="given-two"))
+    assert users.verify(found(users, "admin"), "given-two")
+
+
+def test_a_disabled_user_stays_so_until_it_is_enabled(users: Users, folder: InstanceFolder) -> None:
+    before = users.add("joan", "secret", ["reader"], ["admin"])
+    users.disable("joan")
+    disabled = found(Users(folder), "joan")
+    assert (disabled.enabled, disabled.id, disabled.password_hash) == (False, before.id, before.password_hash)
+    users.disable("joan")
+    assert found(users, "joan") == disabled
+    users.set_password("joan", "another")
+    assert not found(users, "joan").enabled
+    users.enable("joan")
+    users.enable("joan")
+    assert found(users, "joan").enabled
+    for change in (users.disable, users.enable):
+        with pytest.raises(NotFound, match="no user 'nobody'"):
+            change("nobody")
+
+
+def test_no_fingerprint_of_a_user_comes_back_when_it_is_enabled(users: Users) -> None:
+    seen = [users.add("joan", "secret", ["reader"], ["admin"]).fingerprint]
+    for change in (users.disable, users.enable, users.disable, users.enable):
+        change("joan")
+        seen.append(found(users, "joan").fingerprint)
+    assert len({seen[0], seen[1], seen[3]}) == 3
+    assert seen[0] not in seen[1:]
+
+
+def test_the_fingerprint_of_a_user_that_was_never_disabled_is_as_before() -> None:
+    user = User("id", "joan", HASH, ("reader",), ("admin",))
+    known = repr(("id", "joan", HASH, ["reader"], ["admin"]))
+    assert user.fingerprint == hashlib.sha256(known.encode()).hexdigest()[:24]
+
+
+def test_a_password_is_not_changed_by_who_knows_one_from_before(users: Users) -> None:
+    before = users.add("joan", "secret", ["reader"], ["admin"]).password_hash
+    users.set_password("joan", "second", instead_of=before)
+    after = found(users, "joan").password_hash
+    with pytest.raises(NotFound):
+        users.set_password("joan", "third", instead_of=before)
+    users.disable("joan")
+    with pytest.raises(NotFound):
+        users.set_password("joan", "third", instead_of=after)
+    assert users.verify(found(users, "joan"), "second")
 
 
 @pytest.mark.parametrize("password", ["x" * 1025, "\udcff"])

@@ -93,7 +93,7 @@ def test_options_of_a_phase_win_over_bootstrap_values_and_facts_over_both() -> N
     assert "not-a-name" not in found
 
 
-def test_a_configuration_that_is_no_yaml_tells_no_secrets_and_breaks_nothing() -> None:
+def test_configuration_that_is_no_yaml_tells_no_secrets() -> None:
     assert secrets_of(target(deploy_config="{ not: [yaml")) == []
 
 
@@ -154,7 +154,7 @@ def test_an_output_that_is_too_long_keeps_its_beginning_and_its_end(tmp_path: Pa
     text = path.read_text()
     assert text.startswith("line 0\nline 1\n")
     assert text.endswith("line 98\nline 99\n")
-    assert "left out" in text
+    assert "output omitted" in text
     assert len(text) < 250
 
 

@@ -10,7 +10,6 @@ from dcapi.deploy.port import Done, Failed, Phase, Running, Target
 from dcapi.deploy.registry import deployer_of
 from dcapi.deploy.simulated import Chance, SimulatedDeployer, failures_of
 from dcapi.errors import SettingsError
-from dcapi.models.states import ENDPOINT_TYPES
 from dcapi.settings import settings_from
 
 TARGET = Target(subcloud_id=1, name="quay-1", region_name="0" * 32, software_version="24.09")
@@ -31,12 +30,6 @@ def test_only_the_named_phase_of_the_named_subcloud_fails(seconds: float) -> Non
     deployer = SimulatedDeployer(seconds, failures_of("quay-1:install, quay-2:create"))
     assert isinstance(deployer.poll(Phase.INSTALL, TARGET), Failed)
     assert deployer.poll(Phase.CREATE, TARGET) == Done()
-
-
-def test_a_managed_subcloud_is_in_sync_everywhere() -> None:
-    assert deployer_of(settings_from({})).endpoint_statuses(TARGET) == dict.fromkeys(
-        ENDPOINT_TYPES, "in-sync"
-    )
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from config.default import Settings
 from dcapi.models.states import SyncStatus
+from dcapi.settings import PREFIX, Settings, from_environment
 from dcapi.sync.status import STATUSES, TABLE
 from docs import generate
 
@@ -34,6 +35,16 @@ def test_a_changed_document_is_found_and_written_anew(
 
     assert not generate.stale()
     assert "`site-a`" in page.read_text()
+
+
+def test_a_changed_sample_of_the_environment_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = tmp_path / "dcapi.env.example"
+    sample.write_text(generate.environment_sample().replace("#DCAPI_WORKERS=1", "#DCAPI_WORKERS=2"))
+    monkeypatch.setattr(generate, "WHOLE", {sample: generate.environment_sample})
+
+    assert generate.stale() == {sample: generate.environment_sample()}
 
 
 def test_a_document_without_its_markers_is_refused() -> None:
@@ -67,6 +78,23 @@ class Settings:
     ]
 
 
+def test_the_sample_of_the_environment_holds_every_default() -> None:
+    lines = re.findall(rf"^#({PREFIX}.+)$", generate.environment_sample(), re.MULTILINE)
+    environment = dict(line.split("=", 1) for line in lines)
+
+    assert list(environment) == [f"{PREFIX}{field.name}" for field in dataclasses.fields(Settings)]
+    assert from_environment(environment) == Settings()
+    # A shell reads each line as it stands.
+    assert [shlex.split(line) for line in lines] == [[line] for line in lines]
+
+
+def test_the_sample_of_the_environment_sets_nothing_by_itself() -> None:
+    lines = generate.environment_sample().splitlines()
+
+    assert [line for line in lines if line and not line.startswith("#")] == []
+    assert max(map(len, lines)) <= generate.ENVIRONMENT_WIDTH
+
+
 def test_the_diagram_draws_every_move_of_the_table_and_no_other() -> None:
     drawn = set()
     arrows = re.findall(r"^ +(\w+) --> (\w+): (.+)$", generate.status_diagram(), re.MULTILINE)
@@ -83,7 +111,7 @@ def test_the_diagram_draws_every_move_of_the_table_and_no_other() -> None:
     assert {move for move in moves if move[1] != move[2]} <= drawn <= moves
 
 
-def test_the_table_has_a_row_for_each_event_and_a_dash_for_what_cannot_occur() -> None:
+def test_table_has_a_row_for_each_event_and_dashes_for_the_impossible() -> None:
     rows = generate.status_table().splitlines()[2:]
 
     assert [row.split("|")[1].strip() for row in rows] == [event.value for event in TABLE]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcapi.jobs.waiting import OUTDATED_ALLOWED, Added, Job, WaitingJobs
+from dcapi.jobs.backlog import OUTDATED_ALLOWED, Added, Backlog, Job
 
 
 def job(number: int, key: str | None = None) -> Job:
     return Job("sync", key or f"association:{number}", (("association_id", number),))
 
 
-def taken(waiting: WaitingJobs, now: float) -> list[Job]:
+def taken(waiting: Backlog, now: float) -> list[Job]:
     """What is handed out at a time, each ended before the next."""
     jobs = []
     while (one := waiting.take(now)) is not None:
@@ -22,7 +22,7 @@ def taken(waiting: WaitingJobs, now: float) -> list[Job]:
 
 
 def test_jobs_come_out_by_due_time_and_then_in_the_order_they_came_in() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     for number, due in ((1, 5.0), (2, 3.0), (3, 3.0), (4, 4.0)):
         waiting.add(job(number), due)
 
@@ -30,7 +30,7 @@ def test_jobs_come_out_by_due_time_and_then_in_the_order_they_came_in() -> None:
 
 
 def test_a_job_stays_until_its_time_has_come() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     waiting.add(job(1), 5.0)
 
     assert waiting.take(4.9) is None
@@ -41,7 +41,7 @@ def test_a_job_stays_until_its_time_has_come() -> None:
 
 
 def test_two_jobs_of_one_key_are_never_out_at_once() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     first, second, other = job(1, "peer:1"), job(2, "peer:1"), job(3, "peer:2")
     for one in (first, second, other):
         waiting.add(one, 1.0)
@@ -55,7 +55,7 @@ def test_two_jobs_of_one_key_are_never_out_at_once() -> None:
 
 
 def test_a_key_counts_across_job_names() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     sync, tell = Job("sync", "association:1"), Job("tell", "association:1")
     waiting.add(sync, 1.0)
     waiting.add(tell, 1.0)
@@ -65,7 +65,7 @@ def test_a_key_counts_across_job_names() -> None:
 
 
 def test_a_job_that_waits_is_not_queued_twice() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
 
     assert waiting.add(job(1), 1.0) is Added.QUEUED
     assert waiting.add(job(1), 1.0) is Added.COALESCED
@@ -73,21 +73,21 @@ def test_a_job_that_waits_is_not_queued_twice() -> None:
 
 
 def test_a_job_asked_for_in_another_request_is_still_the_same_job() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     waiting.add(Job("sync", "association:1", request_id="req-1"), 1.0)
 
     assert waiting.add(Job("sync", "association:1", request_id="req-2"), 1.0) is Added.COALESCED
 
 
 def test_other_ids_make_another_job() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     waiting.add(job(1, "peer:1"), 1.0)
 
     assert waiting.add(job(2, "peer:1"), 1.0) is Added.QUEUED
 
 
 def test_the_earlier_due_time_of_two_wins() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     waiting.add(job(1), 9.0)
     waiting.add(job(1), 2.0)
     waiting.add(job(1), 5.0)
@@ -98,7 +98,7 @@ def test_the_earlier_due_time_of_two_wins() -> None:
 
 
 def test_a_job_that_runs_waits_one_more_time() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     waiting.add(job(1), 1.0)
     running = waiting.take(1.0)
 
@@ -111,7 +111,7 @@ def test_a_job_that_runs_waits_one_more_time() -> None:
 
 
 def test_a_busy_key_that_asks_again_goes_behind_the_other_keys() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     waiting.add(job(1), 1.0)
     busy = waiting.take(1.0)
     waiting.add(job(2), 2.0)
@@ -123,7 +123,7 @@ def test_a_busy_key_that_asks_again_goes_behind_the_other_keys() -> None:
 
 
 def test_jobs_that_waited_for_a_key_keep_their_order() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     jobs = [job(number, "peer:1") for number in range(4)]
     for one in jobs:
         waiting.add(one, 1.0)
@@ -135,8 +135,8 @@ def test_jobs_that_waited_for_a_key_keep_their_order() -> None:
     assert taken(waiting, 1.0) == jobs[1:]
 
 
-def test_a_parked_job_that_a_request_asks_for_too_gets_its_turn_when_the_key_is_free() -> None:
-    waiting = WaitingJobs(10)
+def test_parked_job_asked_for_again_runs_when_its_key_is_free() -> None:
+    waiting = Backlog(10)
     swept = Job("sync", "association:1")
     asked = Job("sync", "association:1", request_id="req-1")
     waiting.add(swept, 1.0)
@@ -155,7 +155,7 @@ def test_a_parked_job_that_a_request_asks_for_too_gets_its_turn_when_the_key_is_
 
 
 def test_a_full_queue_takes_no_more_but_still_knows_what_it_has() -> None:
-    waiting = WaitingJobs(1)
+    waiting = Backlog(1)
     waiting.add(job(1), 5.0)
 
     assert waiting.add(job(2), 1.0) is Added.FULL
@@ -164,7 +164,7 @@ def test_a_full_queue_takes_no_more_but_still_knows_what_it_has() -> None:
 
 
 def test_a_running_job_takes_no_room_in_the_queue() -> None:
-    waiting = WaitingJobs(1)
+    waiting = Backlog(1)
     waiting.add(job(1), 1.0)
     waiting.take(1.0)
 
@@ -172,7 +172,7 @@ def test_a_running_job_takes_no_room_in_the_queue() -> None:
 
 
 def test_only_jobs_whose_time_has_not_come_are_dropped_as_later_ones() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     for number, due in ((1, 1.0), (2, 9.0), (3, 8.0)):
         waiting.add(job(number), due)
 
@@ -181,7 +181,7 @@ def test_only_jobs_whose_time_has_not_come_are_dropped_as_later_ones() -> None:
 
 
 def test_dropping_all_leaves_running_jobs_alone() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     for number in range(3):
         waiting.add(job(number, "peer:1"), 1.0)
     first = waiting.take(1.0)
@@ -195,7 +195,7 @@ def test_dropping_all_leaves_running_jobs_alone() -> None:
 
 
 def test_outdated_entries_do_not_pile_up() -> None:
-    waiting = WaitingJobs(10)
+    waiting = Backlog(10)
     for _ in range(10 * OUTDATED_ALLOWED):
         waiting.add(job(1), 1000.0)
         waiting.add(job(1), 1.0)
@@ -215,7 +215,7 @@ def test_outdated_entries_do_not_pile_up() -> None:
     )
 )
 def test_it_hands_out_what_a_plain_sorted_list_would(steps: list[tuple[str, int, int]]) -> None:
-    waiting, expected = WaitingJobs(4), SortedList(4)
+    waiting, expected = Backlog(4), SortedList(4)
     for step, number, time in steps:
         if step == "add":
             one = job(number, f"peer:{number % 2}")

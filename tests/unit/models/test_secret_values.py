@@ -15,6 +15,7 @@ from dcapi.models.secret_values import (
     is_secret,
     put_back,
     secret_texts,
+    shown,
     take_out,
     unmasked,
 )
@@ -175,10 +176,28 @@ def test_a_mask_of_a_url_that_is_not_stored_is_no_value(sent: Any, stored: Any) 
         unmasked(sent, stored)
 
 
-def test_asterisks_under_another_key_are_a_text_unless_a_secret_stood_there() -> None:
+def test_asterisks_are_text_where_no_secret_stood() -> None:
     assert unmasked({"title": "*"}, {"title": "x"}) == {"title": "*"}
     assert unmasked({"title": MASK}, {"title": MASK}) == {"title": MASK}
     assert unmasked({"proxy": MASK, "proxies": [MASK]}, {"proxy": PROXY, "proxies": [PROXY]}) == {
         "proxy": PROXY,
         "proxies": [PROXY],
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("10.71.9", "10.71.9"),
+        (10, "10"),
+        (None, "None"),
+        (["a", 1], "['a', 1]"),
+        ({"bmc_password": "Bollard*7"}, "{'bmc_password': '******'}"),
+        ("http://mate:Bollard*7@quay.example", MASK),
+        (b"admin_password: Bollard*7", "a file"),
+        ("a\nb\0c", "a b c"),
+        ("x" * 101, "x" * 99 + "…"),
+    ],
+)
+def test_a_wrong_value_is_quoted_without_its_secrets(value: Any, text: str) -> None:
+    assert shown(value) == text

@@ -57,7 +57,7 @@ def test_a_patch_with_nothing_that_can_be_updated_says_so(given: dict[str, Any])
         load(Patch(), given)
 
 
-def test_of_several_wrong_fields_the_first_one_in_the_order_of_the_schema_is_told() -> None:
+def test_first_wrong_field_in_schema_order_gives_the_text() -> None:
     wrong = {"colour": "green", "size": 0, "first-name": "a/b"}
     with pytest.raises(BadRequest, match=r"^Invalid first$"):
         load(Create(), wrong)

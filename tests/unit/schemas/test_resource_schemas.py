@@ -27,7 +27,7 @@ PEER = {
 }
 GROUP = {"peer-group-name": "windmills"}
 ASSOCIATION = {"peer_group_id": 1, "system_peer_id": 2}
-SUBCLOUD_GROUP = {"name": "coast", "description": "at the sea"}
+SUBCLOUD_GROUP = {"name": "coast", "description": "at the sea", "update_apply_type": "serial"}
 
 PEER_CREATE = system_peers.create_schema(SETTINGS)
 PEER_PATCH = system_peers.patch_schema(SETTINGS)
@@ -60,7 +60,7 @@ DEFAULTS: list[tuple[RequestSchema, dict[str, Any], dict[str, Any]]] = [
     (
         SubcloudGroupCreate(),
         SUBCLOUD_GROUP,
-        {**SUBCLOUD_GROUP, "update_apply_type": "parallel", "max_parallel_subclouds": 2},
+        {**SUBCLOUD_GROUP, "max_parallel_subclouds": 2},
     ),
 ]
 
@@ -89,6 +89,7 @@ REQUIRED = [
     (AssociationCreate(), ASSOCIATION, "system_peer_id", "Invalid system_peer_id"),
     (SubcloudGroupCreate(), SUBCLOUD_GROUP, "name", "Invalid group name"),
     (SubcloudGroupCreate(), SUBCLOUD_GROUP, "description", "Invalid group description"),
+    (SubcloudGroupCreate(), SUBCLOUD_GROUP, "update_apply_type", "Invalid group update_apply_type"),
 ]
 
 
@@ -191,8 +192,8 @@ LIMITS: list[tuple[Limits, str, str, list[Any], list[Any]]] = [
         ON_SUBCLOUD_GROUP,
         "max_parallel_subclouds",
         "Invalid group max_parallel_subclouds",
-        [1, 500, "2"],
-        [0, 501, False],
+        [1, 501, 5000, "2", "5000"],
+        [0, 5001, False],
     ),
     (
         ((AssociationPatch(), {}),),

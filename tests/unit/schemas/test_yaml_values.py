@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import yaml
 from dcapi.errors import BadRequest
 from dcapi.models.limits import MAX_DEPTH
 from dcapi.schemas import yaml_values
-from dcapi.schemas.yaml_values import load_yaml
+
+load_yaml = partial(yaml_values.load_yaml, max_length=2**20)
 
 WHAT = "bootstrap_values"
 
@@ -67,7 +69,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "an escaped control character": ('a: "\\a"', "control characters (line 1, column 4)"),
     "an escaped NUL": ('a: "\\0"', "control characters"),
     "a control character in a key": ('"\\a": b', "control characters"),
-    "a date": ("a: 2024-02-29", "a date (put it into quotes) (line 1, column 4)"),
+    "a date": ("a: 2024-02-29", "a date (put it in quotes) (line 1, column 4)"),
     "a time": ("a: 2024-02-29 10:00:00", "a date"),
     "a set": ("a: !!set {b, c}", "a set"),
     "an ordered map": ("a: !!omap [b: 1]", "an ordered map"),
@@ -76,13 +78,13 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a Python object": ("a: !!python/object/apply:os.system [true]", "holds a value with a tag"),
     "a Python tuple": ("a: !!python/tuple [1]", "holds a value with a tag"),
     "an unknown tag": ("a: !vault x", "holds a value with a tag (line 1, column 4)"),
-    "a number as a key": ("a:\n  1: b", "a key that is no text (put it into quotes) (line 2, column 3)"),
+    "a number as a key": ("a:\n  1: b", "a key that is no text (put it in quotes) (line 2, column 3)"),
     "a boolean as a key": ("yes: b", "a key that is no text"),
     "null as a key": ("~: b", "a key that is no text"),
     "a list as a key": ("[a]: b", "a key that is no text"),
     "a number as a key that is merged in": ("a: {<<: {1: 2}}", "a key that is no text"),
-    "a key twice": ("a: 1\nb: 2\na: 3", "'a' stands here twice (line 3, column 1)"),
-    "a key twice, deeper": ("a: {b: 1, b: 2}", "'b' stands here twice"),
+    "a key twice": ("a: 1\nb: 2\na: 3", "'a' occurs twice (line 3, column 1)"),
+    "a key twice, deeper": ("a: {b: 1, b: 2}", "'b' occurs twice"),
     "a merge of a scalar": ("<<: 5", "line 1"),
     "not a number": ("a: .nan", "a number"),
     "infinity": ("a: -.inf", "a number"),
@@ -98,7 +100,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a list that is none": ("a: !!seq {b: 1}", "not a list"),
     "a text that is none": ("a: !!str {b: 1}", "line 1"),
     "an unknown alias": ("a: *b", "undefined alias"),
-    "an alias inside of itself": ("a: &a [*a]", "an alias inside of what it stands for"),
+    "an alias inside of itself": ("a: &a [*a]", "an alias inside the value it stands for"),
     "lists nested 100,000 deep": ("a: " + "[" * 100_000, "nested too deep"),
     "mappings nested 100,000 deep": ("a: " + "{a: " * 100_000, "nested too deep"),
     "lines nested 100,000 deep": ("- " * 100_000, "nested too deep"),
@@ -143,6 +145,103 @@ def test_a_document_is_refused_with_what_is_wrong(case: str) -> None:
     assert len(raised.value.message) < 200
 
 
+# Where a text belongs: what is written → the text. Under any other key YAML reads these as something else.
+WRITTEN = [
+    "4711",
+    "0715",
+    "0x1F",
+    "1_000",
+    "24.10",
+    "1e3",
+    "24.09.0",
+    "12:30:45",
+    "yes",
+    "Off",
+    "true",
+    "2024-02-29",
+    "2024-02-29 10:00:00",
+    ".nan",
+    "9" * 100,
+    "pier 7",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_where_a_text_belongs_it_is_taken_as_it_was_written(written: str) -> None:
+    assert load_yaml(f"place: {written}", WHAT, texts=frozenset({"place"})) == {"place": written}
+
+
+@pytest.mark.parametrize(
+    ("document", "value"),
+    [
+        ("a: ~\nb:\nc: null", {"a": None, "b": None, "c": None}),
+        ("a: '0715'\nb: \"yes\"\nc: pier", {"a": "0715", "b": "yes", "c": "pier"}),
+        ("a: [0715, yes]\nb: {a: 0715}", {"a": [461, True], "b": {"a": 461}}),
+        ("d: &x 0715\na: *x\ne: *x", {"d": 461, "a": "0715", "e": 461}),
+        ("d: &x {a: 0715}\n<<: *x", {"d": {"a": 461}, "a": "0715"}),
+        ("a: |\n  -----\n  x\n", {"a": "-----\nx\n"}),
+    ],
+)
+def test_only_a_bare_value_of_the_document_itself_is_taken_as_written(
+    document: str, value: dict[str, Any]
+) -> None:
+    assert load_yaml(document, WHAT, texts=frozenset("abc")) == value
+
+
+@pytest.mark.parametrize("document", ["a: !!binary aGVq", "a: !vault x", "a: !!set {b}", 'a: "\\0"'])
+def test_where_a_text_belongs_what_is_none_is_refused(document: str) -> None:
+    with pytest.raises(BadRequest):
+        load_yaml(document, WHAT, texts=frozenset("a"))
+
+
+EXPECTED = "could not find expected ':'"
+NOT_ALLOWED = "mapping values are not allowed in this context: a blank is missing after ':'"
+MISSING_BLANKS: dict[str, tuple[str, str]] = {
+    "in the middle": ("mode: simplex\nname:gull\nplace: x", f"{EXPECTED} (line 2, column 1)"),
+    "in the last line": ("mode: simplex\nname:gull\n", f"{EXPECTED} (line 2, column 1)"),
+    "before a secret": ("mode: x\nadmin_password:Tide-table9", f"{EXPECTED} (line 2, column 1)"),
+    "in a mapping inside": ("a:\n  b: x\n  name:gull\n  c: y", f"{EXPECTED} (line 3, column 3)"),
+    "in the first line": ("name:gull\nplace: x", f"{NOT_ALLOWED} (line 1, column 5)"),
+    "of a secret on top": ("admin_password:Tide-table9\na: x", f"{NOT_ALLOWED} (line 1, column 15)"),
+    "in several lines": ("name:gull\nplace:x\nmode: y", f"{NOT_ALLOWED} (line 1, column 5)"),
+    "with line ends of Windows": ("name:gull\r\nplace: x\r\n", f"{NOT_ALLOWED} (line 1, column 5)"),
+    "at the top of a mapping inside": ("a:\n  url:x\n  user: y", f"{NOT_ALLOWED} (line 2, column 6)"),
+    "above a comment": (
+        "name:gull\n\n# the place\nplace: x",
+        "did not find expected <document start>: a blank is missing after ':' (line 1, column 5)",
+    ),
+    "in every line": (
+        "name:gull\nplace:x\n",
+        "must be a mapping of keys to values: a blank is missing after ':' (line 1, column 5)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISSING_BLANKS)
+def test_a_missing_blank_after_a_colon_is_told_with_its_line(case: str) -> None:
+    document, text = MISSING_BLANKS[case]
+    with pytest.raises(BadRequest) as refusal:
+        load_yaml(document, WHAT)
+    assert refusal.value.message == f"Invalid bootstrap_values: {text}"
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        ("a: b\n  c: d", "mapping values are not allowed in this context (line 2, column 4)"),
+        ('a: x\nname: "gull\nplace: y\n', "found unexpected end of stream (line 2, column 7)"),
+        ("a: [1,\nb: 2", "did not find expected ',' or ']'"),
+        ("text\nmore", "must be a mapping of keys to values"),
+        ("-\n  a:b", "must be a mapping of keys to values"),
+    ],
+)
+def test_other_faults_are_told_where_they_are(document: str, text: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        load_yaml(document, WHAT)
+    assert text in refusal.value.message
+    assert "blank" not in refusal.value.message
+
+
 def test_the_longest_document_is_a_setting() -> None:
     with pytest.raises(BadRequest, match="larger than 3 bytes"):
         load_yaml("a: 1", WHAT, max_length=3)
@@ -174,6 +273,11 @@ def test_a_document_of_many_values_is_read_in_time() -> None:
         "password: Tide-table9\x01",
         "? Tide-table9 : [",
         "password: &Tide-table9 [*Tide-table9]",
+        "name: x\npassword:Tide-table9\nplace: y",
+        "password:Tide-table9\nplace: y",
+        "password:Tide-table9",
+        """password: "':' Tide-table9 ':'""",
+        "':' Tide-table9 ':'",
     ],
 )
 def test_what_is_wrong_is_told_without_the_values(

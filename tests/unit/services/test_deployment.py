@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Deploy
-from dcapi.services.deployment import LOST, STAGES, Move, Stage, next_move
+from dcapi.services.deploying.deployment import DEPLOYMENT_LOST, STAGES, NextStatus, Stage, next_status
 
 TARGET = Target(subcloud_id=1, name="quay-1", region_name="0" * 32, software_version="24.09")
 INSTALLED = replace(TARGET, install_values={"bmc_address": "10.72.0.20"})
@@ -32,8 +31,7 @@ class ScriptedDeployer:
         self.calls.append(("poll", phase))
         return self.polled
 
-    def endpoint_statuses(self, target: Target) -> Mapping[str, str]:  # noqa: ARG002
-        return {}
+    longest_pause = 60.0
 
     def delete(self, target: Target) -> None:
         """Nothing is kept."""
@@ -47,7 +45,7 @@ def walk(target: Target) -> list[str]:
     status = Deploy.PRE_DEPLOY
     seen = [status.value]
     while status in DEPLOYING_STATES:
-        status = next_move(status, target, ScriptedDeployer()).status
+        status = next_status(status, target, ScriptedDeployer()).status
         seen.append(status.value)
     return seen
 
@@ -80,30 +78,30 @@ def test_every_deploying_status_belongs_to_one_stage() -> None:
 
 def test_a_phase_that_runs_is_looked_at_again_when_the_deployer_says() -> None:
     deployer = ScriptedDeployer(began=Running(7.5), polled=Running(3.0))
-    assert next_move(Deploy.PRE_BOOTSTRAP, TARGET, deployer) == Move(Deploy.BOOTSTRAPPING, 7.5)
-    assert next_move(Deploy.BOOTSTRAPPING, TARGET, deployer) == Move(Deploy.BOOTSTRAPPING, 3.0)
+    assert next_status(Deploy.PRE_BOOTSTRAP, TARGET, deployer) == NextStatus(Deploy.BOOTSTRAPPING, 7.5)
+    assert next_status(Deploy.BOOTSTRAPPING, TARGET, deployer) == NextStatus(Deploy.BOOTSTRAPPING, 3.0)
     assert deployer.calls == [("begin", Phase.BOOTSTRAP), ("poll", Phase.BOOTSTRAP)]
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.phase.value)
 def test_a_phase_that_fails_says_why(stage: Stage) -> None:
     broken = ScriptedDeployer(began=Failed("no power"), polled=Failed("no power"))
-    wanted = Move(stage.failed, None, "no power")
-    assert next_move(stage.before, TARGET, broken) == wanted
-    assert next_move(stage.during, TARGET, broken) == wanted
+    wanted = NextStatus(stage.failed, None, "no power")
+    assert next_status(stage.before, TARGET, broken) == wanted
+    assert next_status(stage.during, TARGET, broken) == wanted
 
 
 @pytest.mark.parametrize("status", sorted(DEPLOYING_STATES))
 def test_without_what_it_needs_a_deployment_fails_wherever_it_stands(status: Deploy) -> None:
     deployer = ScriptedDeployer()
-    move = next_move(status, None, deployer)
+    move = next_status(status, None, deployer)
     assert move.status.endswith("-failed")
-    assert move == Move(move.status, None, LOST)
+    assert move == NextStatus(move.status, None, DEPLOYMENT_LOST)
     assert deployer.calls == []
 
 
 def test_a_deployment_that_ends_well_leaves_no_error() -> None:
-    assert next_move(Deploy.BOOTSTRAP_COMPLETE, TARGET, ScriptedDeployer()) == Move(
+    assert next_status(Deploy.BOOTSTRAP_COMPLETE, TARGET, ScriptedDeployer()) == NextStatus(
         Deploy.COMPLETE, None, NO_ERRORS
     )
-    assert next_move(Deploy.CONFIGURING, CONFIGURED, ScriptedDeployer()).seconds is None
+    assert next_status(Deploy.CONFIGURING, CONFIGURED, ScriptedDeployer()).seconds is None

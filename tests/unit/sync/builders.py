@@ -6,9 +6,14 @@ from typing import Any
 
 from dcapi.models.states import Deploy
 from dcapi.peers.payload import SubcloudPayload
-from dcapi.sync.copy import RemoteSubcloud
-from dcapi.sync.member import ADDRESS_KEY, Member, digest_of
-from dcapi.sync.plan import Pushed
+from dcapi.peers.remote import RemoteSubcloud
+from dcapi.sync.values.member import ADDRESS_KEY, Member, digest_of
+from dcapi.sync.values.plan import Pushed
+from tests.subcloud_forms import bootstrap_values
+
+GATEWAY = "10.61.0.1"
+# Longest values that a site of these tests stores.
+LONGEST = 2**20
 
 
 def member(name: str = "edge-1", **values: Any) -> Member:
@@ -19,13 +24,13 @@ def member(name: str = "edge-1", **values: Any) -> Member:
             "description": "rack 4",
             "location": "Ottawa",
             "release": "24.09",
-            "bootstrap_values": {"name": name, "management_subnet": "192.168.101.0/24"},
+            "bootstrap_values": bootstrap_values(name=name),
             "bootstrap_address": "10.10.10.12",
             "install_values": {"bmc_address": "fd01::1", "bmc_password": "c2VjcmV0"},
             **values,
         }
     )
-    return Member(payload, digest_of(payload))
+    return Member(payload, digest_of(payload), GATEWAY)
 
 
 def copy_of(wanted: Member, **values: Any) -> RemoteSubcloud:

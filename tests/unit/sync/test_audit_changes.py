@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dcapi.sync import digest
-from dcapi.sync.audit_changes import changed_there, unsynced_fields, with_additions
-from dcapi.sync.audit_values import Values, taken_over
-from dcapi.sync.copy import RemoteSubcloud
-from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY, Member
-from tests.unit.sync.builders import copy_of, member
+from dcapi.peers.remote import RemoteSubcloud
+from dcapi.sync.values import digest, merge
+from dcapi.sync.values.compare import shows
+from dcapi.sync.values.member import ADDRESS_KEY, GATEWAY_KEY, Member
+from dcapi.sync.values.merge import Values, unsynced_fields, with_additions
+from tests.unit.sync.builders import LONGEST, copy_of, member
+
+changed_there = partial(merge.changed_there, max_length=LONGEST)
+taken_over = partial(merge.taken_over, max_length=LONGEST)
 
 PASSWORD = base64.b64encode(b"Bollard*7").decode()
 SAVED: dict[str, Any] = {
@@ -44,7 +48,7 @@ def values_of(one: Member, **changed: Any) -> Values:
 
 
 def outlines(one: Member) -> dict[str, Any]:
-    return digest.read(one.digest)
+    return digest.read_digest(one.digest)
 
 
 def copy(saved: dict[str, Any] | None = None, **more: Any) -> RemoteSubcloud:
@@ -96,6 +100,35 @@ def test_what_changed_here_does_not_hide_who_changed_it(look: dict[str, Any], ch
     assert not changed_there(mine, copy(look), outlines(sent()))
 
 
+leaves = st.sampled_from(
+    [
+        *(None, True, False, 0, 1, 1.0, 1.5, "True", "true", "1", "", "fd01::1", "FD01:0::0001"),
+        *(PASSWORD, base64.b64encode(PASSWORD.encode()).decode(), "Bollard*7", "***", "http://u:p@proxy:1"),
+    ]
+)
+keys = st.sampled_from(["flag", "proxy", "admin_password", "luks_password"])
+objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    keys,
+    st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2)
+    ),
+    min_size=1,
+)
+
+
+@given(wanted=objects, there=objects, alike=st.booleans())
+@example(wanted={"flag": True}, there={"flag": "True"}, alike=False)
+@example(wanted={"luks_password": 1}, there={"luks_password": True}, alike=False)
+@example(wanted={"luks_password": 1}, there={"luks_password": 1.0}, alike=False)
+def test_a_run_and_an_audit_agree_on_what_is_equal(
+    wanted: dict[str, Any], there: dict[str, Any], alike: bool
+) -> None:
+    pushed = sent(bootstrap_values=wanted)
+    shown = {**there, **wanted} if alike else there
+    one = copy_of(pushed, saved_payload={**shown, ADDRESS_KEY: "10.10.10.12"})
+    assert shows(one, pushed) is not changed_there(values_of(pushed), one, outlines(pushed))
+
+
 def test_what_the_copy_does_not_say_is_no_change() -> None:
     unread = copy(install_values=None, release="")
     assert not changed_there(values_of(sent()), replace(unread, saved_payload={}), outlines(sent()))
@@ -105,6 +138,12 @@ def test_another_value_for_what_was_added_here_is_a_change_there() -> None:
     mine = values_of(sent(bootstrap_values={**SAVED, "docker": "ours"}))
     assert changed_there(mine, copy({"docker": "theirs"}), outlines(sent()))
     assert not changed_there(mine, copy({"docker": "ours"}), outlines(sent()))
+
+
+def test_what_was_added_to_an_item_here_is_not_compared_with_one_there() -> None:
+    mine = values_of(sent(bootstrap_values={**SAVED, "registries": [{"url": "a", "password": "p", "x": 1}]}))
+    theirs = copy({"registries": [{"url": "a", "password": "p", "x": 2}]})
+    assert not changed_there(mine, theirs, outlines(sent()))
 
 
 def test_only_what_was_never_sent_is_added() -> None:

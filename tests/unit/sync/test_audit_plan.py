@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcapi.models.states import COPY_STATES, Deploy
-from dcapi.sync.audit_plan import (
+from dcapi.peers.remote import RemoteSubcloud
+from dcapi.sync.audit.fates import (
     NAMED,
     AuditPlan,
     Fate,
+    MemberDecision,
     MemberHere,
-    Step,
     managed_twice,
     plan_ceding,
     plan_following,
     plan_leading,
 )
-from dcapi.sync.audit_values import Values
-from dcapi.sync.copy import RemoteSubcloud
-from dcapi.sync.member import ADDRESS_KEY
-from dcapi.sync.plan import Pushed
-from tests.unit.sync.builders import copy_of, member
+from dcapi.sync.values.member import ADDRESS_KEY
+from dcapi.sync.values.merge import Values
+from dcapi.sync.values.plan import Pushed
+from tests.unit.sync.builders import LONGEST, copy_of, member
 
 STATUSES = [Deploy.COMPLETE, Deploy.REHOMING, Deploy.PRE_REHOME, Deploy.REHOME_PENDING, *sorted(COPY_STATES)]
 
@@ -68,7 +68,7 @@ def follow(
     one: MemberHere, *copies: RemoteSubcloud, primary: bool = True, outside: Any = NOT_LOOKED_FOR
 ) -> AuditPlan:
     found = {} if outside is NOT_LOOKED_FOR else {one.region_name: outside}
-    return plan_following([one], copies, found, primary=primary)
+    return plan_following([one], copies, found, primary=primary, max_length=LONGEST)
 
 
 def fate(plan: AuditPlan) -> Fate | None:
@@ -91,7 +91,7 @@ def test_a_failed_rehome_is_taken_over_with_its_reason() -> None:
         here(),
         there(deploy_status=Deploy.REHOME_PREP_FAILED, management_state="unmanaged", error_description="no"),
     )
-    assert plan.steps == [Step(here(), Fate.REHOME_FAILED, error="no", arrived=True)]
+    assert plan.steps == [MemberDecision(here(), Fate.REHOME_FAILED, error="no", arrived=True)]
     assert (plan.failed, plan.is_equal) == (["edge-1"], False)
 
 
@@ -121,24 +121,39 @@ def test_a_member_that_the_leader_has_not_moved_is_left_and_named() -> None:
     assert (fate(plan), plan.differing) == (None, {"edge-1": "it is secondary there"})
 
 
-def test_only_what_is_known_to_have_arrived_is_deleted() -> None:
-    assert fate(follow(here(), outside=None)) is Fate.DELETED
+@pytest.mark.parametrize(
+    ("state", "wanted"),
+    [
+        ({}, Fate.LET_GO),
+        ({"managed": False}, Fate.LET_GO),
+        ({"managed": False, "deploy_status": Deploy.REHOME_PENDING}, Fate.LET_GO),
+        ({"managed": False, "deploy_status": Deploy.REHOME_FAILED}, Fate.LET_GO),
+        ({"managed": True, "deploy_status": Deploy.SECONDARY}, Fate.LET_GO),
+        ({"managed": False, "deploy_status": Deploy.SECONDARY}, Fate.DELETED),
+        ({"managed": False, "deploy_status": Deploy.SECONDARY_FAILED}, Fate.DELETED),
+    ],
+)
+def test_only_a_copy_is_deleted_on_another_sites_word(state: dict[str, Any], wanted: Fate) -> None:
+    assert fate(follow(here(**state), outside=None)) is wanted
+
+
+def test_only_what_is_known_to_have_arrived_is_let_go() -> None:
     for pushed in (None, Pushed("edge-1", None), Pushed("edge-1", "digest", removed=True)):
         plan = follow(here(pushed=pushed), outside=None)
         assert (plan.steps, plan.kept) == ([], ["edge-1"])
 
 
-def test_what_was_not_looked_for_is_not_deleted() -> None:
+def test_what_was_not_looked_for_is_not_let_go() -> None:
     plan = follow(here())
     assert (plan.steps, plan.kept) == ([], ["edge-1"])
 
 
-def test_what_lives_at_the_leader_outside_of_the_group_has_arrived_there_and_is_deleted() -> None:
-    assert fate(follow(here(pushed=None), outside=there(peer_group_id=None))) is Fate.DELETED
+def test_member_living_outside_the_leaders_group_is_let_go_here() -> None:
+    assert fate(follow(here(pushed=None), outside=there(peer_group_id=None))) is Fate.LET_GO
 
 
 @pytest.mark.parametrize("pushed", [None, Pushed("edge-1", "digest")])
-def test_what_lives_in_another_group_of_the_leader_is_secondary_until_that_group_is_audited(
+def test_member_of_another_group_of_the_leader_is_secondary_until_audited(
     pushed: Pushed | None,
 ) -> None:
     plan = follow(here(pushed=pushed), outside=there(peer_group_id=8))
@@ -174,7 +189,7 @@ def test_a_change_of_this_site_alone_stays() -> None:
 
 
 @pytest.mark.parametrize("arrived", ["rack 4", "rack 5"])
-def test_a_change_that_began_to_be_sent_is_no_change_of_the_leader_whether_it_arrived_or_not(
+def test_change_being_sent_is_not_taken_for_one_of_the_leader(
     arrived: str,
 ) -> None:
     now = member("edge-1", description="rack 5")
@@ -237,7 +252,7 @@ states = st.tuples(st.booleans(), st.sampled_from(STATUSES))
     primary=st.booleans(),
     in_group=st.booleans(),
 )
-def test_after_following_nothing_is_managed_twice_and_nothing_is_deleted_without_proof(
+def test_following_never_manages_twice_or_deletes_without_proof(
     mine: tuple[bool, str],
     copy: tuple[bool, str] | None,
     outside: bool | None,
@@ -248,8 +263,8 @@ def test_after_following_nothing_is_managed_twice_and_nothing_is_deleted_without
     one = here(managed=mine[0], deploy_status=mine[1], pushed=pushed, in_group=in_group)
     copies = [] if copy is None else [_in_state(*copy)]
     found = {} if outside is None or copies else {one.region_name: _in_state(outside, Deploy.COMPLETE)}
-    plan = plan_following([one], copies, found, primary=primary)
-    [step] = plan.steps or [Step(one)]
+    plan = plan_following([one], copies, found, primary=primary, max_length=LONGEST)
+    [step] = plan.steps or [MemberDecision(one)]
     managed_here = one.managed if step.fate is None else step.fate is Fate.MANAGED
     managed_there = any(one.management_state == "managed" for one in (*copies, *found.values()))
     if in_group or copies:
@@ -257,9 +272,11 @@ def test_after_following_nothing_is_managed_twice_and_nothing_is_deleted_without
     if step.fate is Fate.DELETED:
         assert primary
         assert copy is None
+        assert one.is_copy, "nothing that was managed here"
         assert (pushed is not None and pushed.digest) or found
-    again = plan_following([_after(one, step)], copies, found, primary=primary) if step.fate else None
-    if again is not None and step.fate is not Fate.DELETED:
+    if step.fate and step.fate is not Fate.DELETED:
+        after = [_after(one, step)]
+        again = plan_following(after, copies, found, primary=primary, max_length=LONGEST)
         assert again.changes == [], "a second audit changes nothing"
 
 
@@ -267,12 +284,84 @@ def _in_state(managed: bool, status: str) -> RemoteSubcloud:
     return there(deploy_status=status, management_state="managed" if managed else "unmanaged")
 
 
-def _after(one: MemberHere, step: Step) -> MemberHere:
+def _after(one: MemberHere, step: MemberDecision) -> MemberHere:
     return replace(
         one,
         managed=False,
-        in_group=True,
-        deploy_status=str(step.fate),
+        in_group=step.fate is not Fate.LET_GO,
+        deploy_status=one.deploy_status if step.fate is Fate.LET_GO else str(step.fate),
         error=step.error,
         values=step.values or one.values,
     )
+
+
+# -- The peer runs the original --
+
+LET_GO: dict[str, Any] = {"managed": False, "deploy_status": Deploy.REHOME_PENDING}
+COPY: dict[str, Any] = {"deploy_status": Deploy.SECONDARY, "management_state": "unmanaged"}
+
+
+def follow_original(one: MemberHere, *copies: RemoteSubcloud) -> AuditPlan:
+    return plan_following([one], copies, {}, primary=True, max_length=LONGEST, original=True)
+
+
+def lead_beside_original(one: MemberHere, *copies: RemoteSubcloud) -> AuditPlan:
+    return plan_leading([one], copies, original=True)
+
+
+@pytest.mark.parametrize("values", [{}, LET_GO])
+def test_what_a_leading_original_did_not_take_stays_and_is_named(values: dict[str, Any]) -> None:
+    plan = follow_original(here(**values), there(**COPY))
+    assert (fate(plan), plan.untaken, plan.is_equal) == (None, ["edge-1"], False)
+    assert plan.findings("site-b") == ["Site site-b leads the group and did not take over: edge-1."]
+
+
+def test_copy_of_a_copy_at_a_leading_original_is_nothing_to_name() -> None:
+    plan = follow_original(here(managed=False, deploy_status=Deploy.SECONDARY), there(**COPY))
+    assert (plan.untaken, plan.is_equal) == ([], True)
+
+
+def test_what_a_leading_site_of_ours_did_not_take_differs_as_ever() -> None:
+    plan = follow(here(), there(**COPY))
+    assert (plan.untaken, plan.differing) == ([], {"edge-1": "it is secondary there"})
+
+
+def test_what_an_original_did_not_get_to_is_managed_here_again() -> None:
+    plan = lead_beside_original(here(**LET_GO), there(**COPY))
+    assert (fate(plan), plan.is_equal) == (Fate.MANAGED, True)
+
+
+def test_what_both_sites_let_go_is_managed_by_the_leader_and_the_original_has_to_look() -> None:
+    waiting = there(deploy_status=Deploy.REHOME_PENDING, management_state="unmanaged")
+    plan = lead_beside_original(here(**LET_GO), waiting)
+    assert (fate(plan), plan.waits_there, plan.is_equal) == (Fate.MANAGED, True, True)
+    assert not lead_beside_original(here(**LET_GO), there(**COPY)).waits_there
+
+
+@pytest.mark.parametrize("status", [Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED])
+def test_what_failed_at_an_original_that_gave_up_is_failed_here_with_its_reason(status: Deploy) -> None:
+    failed = there(deploy_status=status, management_state="unmanaged", error_description="no route")
+    plan = lead_beside_original(here(**LET_GO), failed)
+    assert plan.steps == [MemberDecision(here(**LET_GO), Fate.REHOME_FAILED, error="no route")]
+    assert plan.failed == ["edge-1"]
+
+
+def test_what_an_original_that_gave_up_manages_stays_let_go_and_is_named() -> None:
+    plan = lead_beside_original(here(**LET_GO), there())
+    assert (plan.changes, plan.kept_there, plan.is_equal) == ([], ["edge-1"], False)
+    [finding] = plan.findings("site-b")
+    assert finding == "Let go here: edge-1 (Site site-b manages it: migrate there again)."
+
+
+def test_what_an_original_let_go_and_this_site_did_not_get_is_named() -> None:
+    one = here(managed=False, deploy_status=Deploy.REHOME_PREP_FAILED)
+    waiting = there(deploy_status=Deploy.REHOME_PENDING, management_state="unmanaged")
+    plan = lead_beside_original(one, waiting)
+    assert (plan.changes, plan.left_there, plan.failed) == ([], ["edge-1"], [])
+    assert plan.findings("site-b") == ["Not taken over from site site-b, which let it go: edge-1."]
+
+
+@pytest.mark.parametrize("status", [Deploy.COMPLETE, Deploy.REHOME_FAILED])
+def test_beside_a_site_of_ours_what_was_let_go_stays_so(status: Deploy) -> None:
+    plan = plan_leading([here(**LET_GO)], [there(deploy_status=status)])
+    assert (plan.changes, plan.findings("site-b")) == ([], [])

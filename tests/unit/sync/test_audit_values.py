@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from dcapi.sync.audit_values import Values, differing_fields, taken_over, unfit_fields
-from dcapi.sync.copy import RemoteSubcloud
-from dcapi.sync.member import ADDRESS_KEY, GATEWAY_KEY
-from tests.unit.sync.builders import copy_of, member
+from dcapi.models.limits import LARGEST_VALUES
+from dcapi.peers.remote import RemoteSubcloud
+from dcapi.sync.values import merge
+from dcapi.sync.values.member import ADDRESS_KEY, GATEWAY_KEY
+from dcapi.sync.values.merge import Values, differing_fields
+from tests.unit.sync.builders import LONGEST, copy_of, member
+
+taken_over = partial(merge.taken_over, max_length=LONGEST)
+unfit_fields = partial(merge.unfit_fields, max_length=LONGEST)
 
 PASSWORD = base64.b64encode(b"Bollard*7").decode()
 
@@ -51,6 +57,13 @@ def test_what_only_looks_different_stays(key: str, spelled: str | None) -> None:
     assert taken_over(values(), copy({key: spelled})) == values()
 
 
+def test_a_member_without_an_address_differs_in_the_one_that_it_gets() -> None:
+    stored = {key: one for key, one in values().saved_payload.items() if key != ADDRESS_KEY}
+    mine = replace(values(), saved_payload=stored)
+    assert differing_fields(mine, mine) == ()
+    assert differing_fields(mine, taken_over(mine, copy())) == ("bootstrap address",)
+
+
 def test_form_fields_that_some_sites_keep_do_not_come_over() -> None:
     kept = {"secondary": "true", "region_name": "r", "sysadmin_password": "x", "bmc_password": "y"}
     assert taken_over(values(), copy(kept)) == values()
@@ -64,7 +77,7 @@ def test_new_and_changed_keys_come_over_and_the_gateway_does_not() -> None:
     assert differing_fields(values(), taken) == ("bootstrap values",)
 
 
-def test_a_key_that_the_leader_took_away_goes_and_a_secret_that_it_leaves_out_stays() -> None:
+def test_removed_key_goes_and_an_omitted_secret_stays() -> None:
     there = copy()
     stored = {key: one for key, one in there.saved_payload.items() if key in ("name", ADDRESS_KEY)}
     taken = taken_over(values(), replace(there, saved_payload=stored))
@@ -80,8 +93,9 @@ def test_masks_deep_inside_keep_what_they_stand_for() -> None:
     assert taken.saved_payload["nested"] == {"password": "q", "x": 2}
 
 
-def test_a_mask_that_stands_for_nothing_here_is_no_value() -> None:
-    assert "luks_password" not in taken_over(values(), copy({"luks_password": "***"})).saved_payload
+@pytest.mark.parametrize("new", [{"luks_password": "***"}, {"note": "***"}, {"proxies": ["******"]}])
+def test_a_mask_that_stands_for_nothing_here_is_no_value(new: dict[str, Any]) -> None:
+    assert taken_over(values(), copy(new)) == values()
 
 
 @pytest.mark.parametrize("broken", [{}, {"text": "half a pair \ud800"}])
@@ -94,7 +108,7 @@ def test_install_values_are_never_taken_away() -> None:
     assert taken_over(values(), copy(install_values=None)).install_values == values().install_values
 
 
-@pytest.mark.parametrize("text", ["x" * 256, "two\nlines", "\ud800"])
+@pytest.mark.parametrize("text", ["x" * 256, "two\nlines", "\ud800", "\u202e"])
 def test_a_text_that_an_operator_could_not_have_written_stays_there(text: str) -> None:
     assert taken_over(values(), copy(description=text)).description == "rack 4"
 
@@ -128,6 +142,7 @@ def nested(depth: int) -> Any:
         {"nested": nested(450)},
         {"nested": nested(40)},
         {"k\0": 1},
+        {"text": "turned \u2066 around"},
         {"long": ["x" * 1024] * 1025},
         {"many": [1] * 100_001},
         {"admin_subnet": 5},
@@ -151,6 +166,25 @@ def test_values_at_the_limit_come_over(saved: dict[str, Any]) -> None:
     [(key, value)] = saved.items()
     assert taken_over(values(), copy(saved)).saved_payload[key] == value
     assert list(unfit_fields(copy(saved))) == []
+
+
+def test_the_longest_values_are_a_setting() -> None:
+    there = copy({"long": ["x" * 1024] * 1025})
+    longer = {"max_length": 2 * LONGEST}
+    assert merge.taken_over(values(), there, **longer).saved_payload == there.saved_payload | {
+        GATEWAY_KEY: values().saved_payload[GATEWAY_KEY]
+    }
+    assert list(merge.unfit_fields(there, **longer)) == []
+
+
+def test_values_too_large_for_one_subcloud_stay_there() -> None:
+    long = "x" * (LARGEST_VALUES // 2)
+    there = copy({"long": long}, install_values={"long": long})
+    limit = {"max_length": LARGEST_VALUES}
+    assert merge.taken_over(values(), there, **limit) == values()
+    assert list(merge.unfit_fields(there, **limit)) == ["bootstrap values", "install values"]
+    fits = replace(there, install_values={"short": "x"})
+    assert merge.taken_over(values(), fits, **limit).saved_payload["long"] == long
 
 
 def test_what_never_comes_over_need_not_be_fit_for_it() -> None:

@@ -7,18 +7,19 @@ from itertools import product
 import pytest
 
 from dcapi.models.states import Migration
-from dcapi.sync.audit_verdict import Side, Verdict, judge
+from dcapi.sync.audit.verdict import Side, Verdict, judge
+from tests.groups import group_values
 
 A, B, C = (letter * 8 + "-2222-4333-8444-555555555555" for letter in "abc")
 STATUSES = [None, Migration.MIGRATING, Migration.COMPLETE]
 
 
 def primary(leader: str = A, status: str | None = None) -> Side:
-    return Side(A, 0, leader, status)
+    return Side(A, group_values(leader_id=leader, migration_status=status))
 
 
 def secondary(leader: str = A, status: str | None = None) -> Side:
-    return Side(B, 3, leader, status)
+    return Side(B, group_values(priority=3, leader_id=leader, migration_status=status))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_site_that_migrates_looks_later_whatever_the_peer_says() -> None:
 
 
 def test_two_primary_groups_of_one_name_have_nothing_to_do_with_each_other() -> None:
-    stranger = Side(B, 0, B, Migration.COMPLETE)
+    stranger = Side(B, group_values(leader_id=B, migration_status=Migration.COMPLETE))
     assert judge(primary(), stranger) is Verdict.NOTHING
 
 

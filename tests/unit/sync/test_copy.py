@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dcapi.sync.copy import remote_subcloud, shows
-from dcapi.sync.member import ADDRESS_KEY
+from dcapi.peers.remote import remote_subcloud
+from dcapi.sync.values.compare import shows
+from dcapi.sync.values.member import ADDRESS_KEY
 from tests.unit.sync.builders import copy_of, member
 
 
 def saved(**values: Any) -> dict[str, Any]:
-    return {"name": "edge-1", "management_subnet": "192.168.101.0/24", ADDRESS_KEY: "10.10.10.12", **values}
+    return {**(member().payload.bootstrap_values or {}), ADDRESS_KEY: "10.10.10.12", **values}
 
 
 def test_more_keys_than_were_sent_do_not_matter() -> None:
@@ -46,9 +47,10 @@ def test_nested_values_and_lists_matter() -> None:
         assert not shows(copy, wanted)
 
 
-def test_true_is_not_one() -> None:
+@pytest.mark.parametrize("there", [1, "True", "true", False, [True]])
+def test_true_is_like_no_other_value(there: Any) -> None:
     wanted = member(bootstrap_values={"flag": True})
-    assert not shows(copy_of(wanted, saved_payload={"flag": 1, ADDRESS_KEY: "10.10.10.12"}), wanted)
+    assert not shows(copy_of(wanted, saved_payload={"flag": there, ADDRESS_KEY: "10.10.10.12"}), wanted)
 
 
 @pytest.mark.parametrize("there", [None, "****", "U2VjcmV0*", "secret-again"])
@@ -113,3 +115,11 @@ def test_what_is_there_and_makes_no_sense_is_told_from_what_is_not_there(
     assert remote_subcloud(answer).unreadable == found
     inside = {**answer, "rehome_data": '{"saved_payload": 7}', "data_install": None}
     assert remote_subcloud(inside).unreadable == {"saved_payload"}
+
+
+def test_text_that_an_original_keeps_among_the_values_is_the_forms() -> None:
+    values = {"name": "edge-1", "description": "of the file", "location": "Ottawa"}
+    wanted = member(description="of the form", bootstrap_values=values)
+    kept = {**values, "description": "of the form", ADDRESS_KEY: "10.10.10.12"}
+    assert shows(copy_of(wanted, saved_payload=kept), wanted)
+    assert not shows(copy_of(wanted, saved_payload=kept, description="of the file"), wanted)

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from dcapi.errors import BadRequest, DcapiError
+from dcapi.errors import BadRequest, Conflict, DcapiError
 from dcapi.models.states import COPY_STATES, Deploy
-from dcapi.sync.members import (
-    Caller,
+from dcapi.services.inventory.membership import (
+    CallerKind,
+    Ceding,
     GroupFacts,
     Situation,
     check_deletion,
     check_update,
     is_change_at_secondary,
+    judge_ceding,
 )
 
 HOME = GroupFacts(id=1, priority=0, led_here=True)
@@ -27,20 +29,20 @@ PEER_IS_THERE = GroupFacts(id=6, priority=1, led_here=True, peer_states=frozense
 NOT_HEARD_OF = GroupFacts(id=7, priority=1, led_here=True, peer_states=frozenset({"created"}))
 
 RUNNING = Situation(
-    caller=Caller.OPERATOR,
+    caller=CallerKind.OPERATOR,
     management_state="managed",
     availability_status="online",
     deploy_status="complete",
     has_rehome_data=True,
 )
 COPY = Situation(
-    caller=Caller.PEER,
+    caller=CallerKind.PEER,
     management_state="unmanaged",
     availability_status="offline",
     deploy_status="secondary",
     has_rehome_data=True,
 )
-FAILED_COPY = replace(COPY, caller=Caller.OPERATOR, deploy_status=Deploy.REHOME_FAILED, group=TAKEN_OVER)
+FAILED_COPY = replace(COPY, caller=CallerKind.OPERATOR, deploy_status=Deploy.REHOME_FAILED, group=TAKEN_OVER)
 
 ONLY_RUNNING = "Only subclouds that are managed and online can be added to a peer group."
 BOTH_VALUES = (
@@ -191,8 +193,58 @@ def test_what_is_refused_to_an_operator_is_allowed_to_the_site_that_leads(situat
     with pytest.raises(BadRequest):
         check_update(situation)
     check_update(
-        replace(situation, caller=Caller.PEER, management_state="unmanaged", deploy_status="secondary")
+        replace(situation, caller=CallerKind.PEER, management_state="unmanaged", deploy_status="secondary")
     )
+
+
+MIGRATED_THERE = replace(HOME, is_migrating=True)
+MIGRATED_HERE = replace(HOME, is_migrating=True, migrating_here=True)
+# What another site that takes over asks of a member.
+ASKED_FOR = replace(
+    RUNNING,
+    caller=CallerKind.PEER,
+    group=HOME,
+    given=frozenset({"management_state", "migrate"}),
+    wanted_state="unmanaged",
+    migrates=True,
+)
+ASKED_FOR_BY_ONE_FIELD = replace(
+    ASKED_FOR, given=frozenset({"migrate"}), wanted_state=None, management_state="unmanaged"
+)
+
+
+def test_a_member_is_asked_for_by_these_fields_alone() -> None:
+    assert ASKED_FOR.is_asked_for
+    assert ASKED_FOR_BY_ONE_FIELD.is_asked_for
+    for other in (
+        replace(ASKED_FOR, caller=CallerKind.OPERATOR),
+        replace(ASKED_FOR, group=None),
+        replace(ASKED_FOR, migrates=False),
+        replace(ASKED_FOR, wanted_state="managed"),
+        replace(ASKED_FOR, given=ASKED_FOR.given | {"force"}),
+        replace(ASKED_FOR_BY_ONE_FIELD, management_state="managed"),
+        replace(ASKED_FOR_BY_ONE_FIELD, given=frozenset({"migrate", "location"})),
+    ):
+        assert not other.is_asked_for
+
+
+@pytest.mark.parametrize("asked", [ASKED_FOR, ASKED_FOR_BY_ONE_FIELD])
+@pytest.mark.parametrize("status", list(Deploy))
+def test_what_becomes_of_a_member_that_is_asked_for(asked: Situation, status: Deploy) -> None:
+    asked = replace(asked, deploy_status=status, management_state="unmanaged")
+    gone = status in {"secondary", "secondary-failed", "rehome-pending"}
+    assert judge_ceding(asked) is (Ceding.DONE if gone else Ceding.LOOK)
+    there = replace(asked, group=MIGRATED_THERE)
+    assert judge_ceding(there) is (Ceding.DONE if gone else Ceding.LET_GO)
+    for busy in (replace(asked, group=MIGRATED_HERE), replace(there, is_rehoming=True)):
+        with pytest.raises(Conflict):
+            judge_ceding(busy)
+
+
+def test_a_managed_member_is_let_go_whatever_its_status() -> None:
+    for status in Deploy:
+        asked = replace(ASKED_FOR, deploy_status=status, group=MIGRATED_THERE)
+        assert judge_ceding(asked) is Ceding.LET_GO
 
 
 DELETIONS = [
@@ -200,7 +252,7 @@ DELETIONS = [
     (replace(RUNNING, management_state="unmanaged"), 422, "online"),
     (replace(COPY, availability_status="online"), 422, "online"),
     (
-        replace(COPY, caller=Caller.OPERATOR, group=SECONDARY),
+        replace(COPY, caller=CallerKind.OPERATOR, group=SECONDARY),
         400,
         "Cannot delete a subcloud that is part of a peer group on this site",
     ),
@@ -225,9 +277,9 @@ def test_an_operator_deletes_what_is_off_the_air_and_in_no_group() -> None:
     check_deletion(replace(RUNNING, management_state="unmanaged", availability_status="offline"))
 
 
-def test_only_an_operators_bootstrap_values_at_a_secondary_site_are_news_for_its_primary() -> None:
+def test_only_bootstrap_values_changed_at_a_secondary_concern_its_primary() -> None:
     change = asking(FAILED_COPY, "bootstrap_values")
     assert is_change_at_secondary(change)
-    assert not is_change_at_secondary(replace(change, caller=Caller.PEER))
+    assert not is_change_at_secondary(replace(change, caller=CallerKind.PEER))
     assert not is_change_at_secondary(replace(change, group=HOME))
     assert not is_change_at_secondary(asking(FAILED_COPY, "peer_group"))

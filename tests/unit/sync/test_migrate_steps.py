@@ -7,17 +7,24 @@ from itertools import pairwise
 import pytest
 
 from dcapi.deploy.port import Done, Failed, Running
-from dcapi.models.states import NO_ERRORS, Deploy, RehomeStep
-from dcapi.sync import migrate_steps
-from dcapi.sync.migrate_steps import TRIES, Move, after_begin, after_ceding, after_look, after_poll
+from dcapi.models.states import Deploy, RehomeStep
+from dcapi.sync.takeover import rehome_steps
+from dcapi.sync.takeover.rehome_steps import (
+    CEDING_TRIES,
+    NextStep,
+    after_begin,
+    after_ceding,
+    after_look,
+    after_poll,
+)
 
 Step = RehomeStep
 REFUSED = "Peer site-a: answered 400: it stays here"
 
 
-@pytest.mark.parametrize("step", TRIES)
+@pytest.mark.parametrize("step", CEDING_TRIES)
 def test_a_subcloud_that_was_given_away_is_rehomed_at_once(step: RehomeStep) -> None:
-    assert after_ceding(step, None, 5.0) == Move(Step.REHOMING, Deploy.PRE_REHOME, 0.0, NO_ERRORS)
+    assert after_ceding(step, None, 5.0) == NextStep(Step.REHOMING, Deploy.PRE_REHOME)
 
 
 @pytest.mark.parametrize(
@@ -32,46 +39,48 @@ def test_a_refusal_is_tried_again_after_a_pause_and_shown_meanwhile(
 
 
 def test_the_third_refusal_fails_the_preparation_with_its_text() -> None:
-    assert after_ceding(Step.CEDING_LAST, REFUSED, 5.0) == Move(
+    assert after_ceding(Step.CEDING_LAST, REFUSED, 5.0) == NextStep(
         None, Deploy.REHOME_PREP_FAILED, error=REFUSED
     )
 
 
 def test_there_are_three_tries() -> None:
-    assert list(TRIES) == [Step.CEDING, Step.CEDING_AGAIN, Step.CEDING_LAST]
-    assert all(TRIES[one] == following for one, following in pairwise(TRIES))
+    assert list(CEDING_TRIES) == [Step.CEDING, Step.CEDING_AGAIN, Step.CEDING_LAST]
+    assert all(CEDING_TRIES[one] == following for one, following in pairwise(CEDING_TRIES))
 
 
 @pytest.mark.parametrize(
     ("state", "move"),
     [
-        (Running(3.0), Move(Step.REHOMING, Deploy.REHOMING, 3.0)),
-        (Done(), Move(Step.REHOMING, Deploy.REHOMING, 0.0)),
-        (Failed("no power"), Move(None, Deploy.REHOME_FAILED, error="no power")),
+        (Running(3.0), NextStep(Step.REHOMING, Deploy.REHOMING, 3.0)),
+        (Done(), NextStep(Step.REHOMING, Deploy.REHOMING, 0.0)),
+        (Failed("no power"), NextStep(None, Deploy.REHOME_FAILED, error="no power")),
     ],
 )
-def test_what_the_deployer_says_at_the_beginning_counts(state: Running | Done | Failed, move: Move) -> None:
+def test_what_the_deployer_says_at_the_beginning_counts(
+    state: Running | Done | Failed, move: NextStep
+) -> None:
     assert after_begin(state) == move
 
 
 @pytest.mark.parametrize(
     ("state", "move"),
     [
-        (Running(3.0), Move(Step.REHOMING, Deploy.REHOMING, 3.0)),
-        (Done(), Move(Step.COMING_ONLINE, Deploy.COMPLETE, 60.0)),
-        (Failed("no power"), Move(None, Deploy.REHOME_FAILED, error="no power")),
+        (Running(3.0), NextStep(Step.REHOMING, Deploy.REHOMING, 3.0)),
+        (Done(), NextStep(Step.COMING_ONLINE, Deploy.COMPLETE, patience=60.0)),
+        (Failed("no power"), NextStep(None, Deploy.REHOME_FAILED, error="no power")),
     ],
 )
-def test_what_the_deployer_says_on_the_way_counts(state: Running | Done | Failed, move: Move) -> None:
+def test_what_the_deployer_says_on_the_way_counts(state: Running | Done | Failed, move: NextStep) -> None:
     assert after_poll(state, 60.0) == move
 
 
 @pytest.mark.parametrize("late", [True, False])
 def test_a_subcloud_that_is_online_is_managed(late: bool) -> None:
-    assert after_look(online=True, late=late, limit=60.0) == Move(None, Deploy.COMPLETE, managed=True)
+    assert after_look(online=True, late=late, limit=60.0) == NextStep(None, Deploy.COMPLETE, managed=True)
 
 
-def test_a_subcloud_that_does_not_come_online_is_waited_for_as_long_as_it_may_take() -> None:
+def test_subcloud_coming_online_is_waited_for_until_its_deadline() -> None:
     assert after_look(online=False, late=False, limit=60.0) is None
     move = after_look(online=False, late=True, limit=60.0)
     assert move is not None
@@ -93,4 +102,4 @@ def test_a_subcloud_that_does_not_come_online_is_waited_for_as_long_as_it_may_ta
 def test_a_failure_is_one_of_the_preparation_until_something_was_done_here(
     step: RehomeStep, status: Deploy
 ) -> None:
-    assert migrate_steps.failed(step, "lost") == Move(None, status, error="lost")
+    assert rehome_steps.failed(step, "lost") == NextStep(None, status, error="lost")

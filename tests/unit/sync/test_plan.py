@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcapi.models.states import COPY_STATES, Deploy
-from dcapi.sync.plan import Pushed, Removal, make_plan
+from dcapi.sync.values.plan import Pushed, Removal, make_plan
 from tests.unit.sync.builders import copy_of, member, pushed
 
 
@@ -26,7 +26,7 @@ def test_a_member_that_differs_is_updated_alone() -> None:
     assert (plan.update, plan.changes) == ([second], 1)
 
 
-def test_a_copy_that_looks_equal_is_sent_again_when_another_digest_was_pushed() -> None:
+def test_equal_looking_copy_with_another_digest_is_sent_again() -> None:
     wanted = member()
     ledger = {wanted.region_name: Pushed(wanted.name, "digest of another password")}
     assert make_plan([wanted], [copy_of(wanted)], ledger).update == [wanted]
@@ -69,7 +69,7 @@ def test_what_was_pushed_and_left_the_group_there_too_is_looked_for() -> None:
     assert plan.remove == [Removal(left.region_name, left.name, look_first=True)]
 
 
-def test_what_was_removed_before_is_not_looked_for_but_removed_when_it_is_back() -> None:
+def test_removed_member_that_reappears_is_removed_again() -> None:
     left = member()
     ledger = {left.region_name: Pushed(left.name, None, removed=True)}
     assert make_plan([], [], ledger).is_empty

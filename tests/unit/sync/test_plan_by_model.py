@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dcapi.models.states import COPY_STATES, Deploy
-from dcapi.sync.copy import RemoteSubcloud
-from dcapi.sync.member import Member
-from dcapi.sync.plan import Plan, Pushed, make_plan
+from dcapi.peers.remote import RemoteSubcloud
+from dcapi.sync.values.member import Member
+from dcapi.sync.values.plan import Plan, Pushed, make_plan
+from tests.subcloud_forms import bootstrap_values
 from tests.unit.sync.builders import copy_of, member
 
 GROUP = 3
+INSTALL_KINDS = {
+    "none": None,
+    "with a password": {"bmc_password": "c2VjcmV0"},
+    "with a name": {"bmc_username": "mate"},
+}
 REGIONS = ["north", "south", "east", "west"]
 
 texts = st.sampled_from(["", "rack 4", "rack 5"])
@@ -23,12 +30,19 @@ regions = st.sampled_from(REGIONS)
 
 @st.composite
 def members_of(draw: st.DrawFn, region: str) -> Member:
+    name = draw(st.sampled_from([region, f"{region}-renamed"]))
+    return made(name, region, draw(texts), draw(passwords), draw(st.sampled_from(sorted(INSTALL_KINDS))))
+
+
+@cache
+def made(name: str, region: str, description: str, password: str, install: str) -> Member:
+    """One of the few members that there are: each is digested once."""
     return member(
-        draw(st.sampled_from([region, f"{region}-renamed"])),
+        name,
         region_name=region,
-        description=draw(texts),
-        bootstrap_values={"admin_password": draw(passwords), "management_subnet": "192.168.101.0/24"},
-        install_values=draw(st.sampled_from([None, {"bmc_password": "c2VjcmV0"}, {"bmc_username": "mate"}])),
+        description=description,
+        bootstrap_values=bootstrap_values(admin_password=password),
+        install_values=INSTALL_KINDS[install],
     )
 
 
@@ -94,7 +108,7 @@ def regions_in(plan: Plan) -> list[str]:
 
 
 @given(situations([Deploy.SECONDARY]))
-def test_a_plan_that_was_done_leaves_nothing_but_what_was_not_sent_from_here(
+def test_done_plan_leaves_only_what_was_not_sent_from_here(
     situation: tuple[list[Member], list[RemoteSubcloud], dict[str, Pushed]],
 ) -> None:
     members, copies, ledger = situation

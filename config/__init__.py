@@ -1,1 +1,0 @@
-"""Settings of a deployment: the defaults, and how gunicorn serves them."""

@@ -1,0 +1,1 @@
+"""The values of members: canonical form, digest, comparison, merge, plan and ledger."""

@@ -1,0 +1,1 @@
+"""Heartbeats: which peers answer, and what their lists of groups say."""

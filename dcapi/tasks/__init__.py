@@ -1,0 +1,1 @@
+"""Long work that goes on in steps, and the leases that it is done under."""

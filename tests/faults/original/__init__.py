@@ -1,0 +1,1 @@
+"""Fault runs with a stand-in of the original at the other end."""

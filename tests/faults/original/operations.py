@@ -1,0 +1,153 @@
+"""What operators do at both sites, at random."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from dcapi.lab.members import SYSADMIN_PASSWORD
+from dcapi.lab.operator import Json
+from tests.faults.fields import NETWORK
+from tests.faults.ledger import Answered, attempt
+from tests.faults.networks import ANY, IPV4, OWN, compared_network, random_marker, with_network
+from tests.faults.original.picture import half_of_d, half_of_o
+from tests.faults.original.session import TEXTS, OriginalSession, Shared
+from tests.faults.original.world import D, O
+from tests.faults.pace import paced_range
+
+Operation = Callable[[OriginalSession, random.Random], object]
+
+# Between two calls that meet, and before a call that comes after another one's end.
+APART_SECONDS = paced_range(0, 0.5)
+AFTER_SECONDS = paced_range(0.5, 3.0)
+
+
+def migrate(session: OriginalSession, site: str, shared: Shared) -> Answered:
+    answered, answer = session.ask(
+        site, f"migration of {shared.name}", lambda operator: operator.migrate(shared.name, SYSADMIN_PASSWORD)
+    )
+    if answered is Answered.ACKNOWLEDGED:
+        session.say(f"  {len(answer)} members move")
+        session.landed += 1
+    session.done[f"migration to {site} {answered.value}"] += 1
+    return answered
+
+
+def migrate_somewhere(session: OriginalSession, chance: random.Random) -> None:
+    migrate(session, chance.choice((D, O)), chance.choice(session.groups))
+
+
+def migrate_and_again(session: OriginalSession, chance: random.Random) -> None:
+    """Migrate, and again after a while: at the same site, or at the other one."""
+    shared = chance.choice(session.groups)
+    migrate(session, chance.choice((D, O)), shared)
+    session.over.wait(chance.uniform(*AFTER_SECONDS))
+    migrate(session, chance.choice((D, O)), shared)
+
+
+def migrate_at_both(session: OriginalSession, chance: random.Random) -> None:
+    """Both sites are asked for one group, one a little later than the other."""
+    shared, sites = chance.choice(session.groups), [D, O]
+    chance.shuffle(sites)
+    _ask_both(session, chance, shared, sites)
+
+
+def quarrel(session: OriginalSession, chance: random.Random) -> None:
+    """Members fail at O, so that both sites have something to take over; then both are asked."""
+    shared = chance.choice(session.groups)
+    failing = chance.sample(shared.members, chance.randint(1, max(1, len(shared.members) - 1)))
+    session.world.o.switches.failing_playbooks |= set(failing)
+    session.say(f"playbooks fail at O: {failing}")
+    migrate(session, O, shared)
+    session.over.wait(chance.uniform(*AFTER_SECONDS))
+    session.world.o.switches.failing_playbooks -= set(failing)
+    sites = [D, O]
+    chance.shuffle(sites)
+    _ask_both(session, chance, shared, sites)
+
+
+def _ask_both(session: OriginalSession, chance: random.Random, shared: Shared, sites: list[str]) -> None:
+    first = threading.Thread(target=migrate, args=(session, sites[0], shared))
+    first.start()
+    session.over.wait(chance.uniform(*APART_SECONDS))
+    migrate(session, sites[1], shared)
+    first.join()
+
+
+def change_member(session: OriginalSession, chance: random.Random) -> None:
+    """Change a text of a member at its home, while that leads the group."""
+    shared = chance.choice(session.groups)
+    name, field, value = chance.choice(shared.members), chance.choice(TEXTS), f"Hue {chance.randrange(10**6)}"
+    if not _leads_at_home(session, shared):
+        return
+    answered, _ = session.ask(
+        shared.primary,
+        f"{field} of {name} to {value}",
+        lambda operator: operator.update_subcloud(name, {field: value}),
+    )
+    session.done[f"change {answered.value}"] += 1
+    if shared.primary == D:
+        session.ledger.note(name, field, value, answered)
+
+
+def change_network(session: OriginalSession, chance: random.Random) -> None:
+    """Give a member another network at its home, while that leads the group.
+
+    An original knows one gateway of D, of IPv4, and does not judge whether networks meet.
+    """
+    shared = chance.choice(session.groups)
+    name = chance.choice(shared.members)
+    if not _leads_at_home(session, shared):
+        return
+    marker = random_marker(chance, ANY) if shared.primary == D else random_marker(chance, IPV4, place=OWN)
+    values = with_network(session.members[name], marker)
+    answered, _ = session.ask(
+        shared.primary,
+        f"network of {name} to {values['management_subnet']}",
+        lambda operator: operator.update_subcloud(name, {"bootstrap_values": values}),
+    )
+    session.done[f"network {answered.value}"] += 1
+    if shared.primary == D:
+        session.ledger.note(name, NETWORK, compared_network(values), answered)
+
+
+def sync(session: OriginalSession, chance: random.Random) -> None:
+    """Sync a group from its home. An original's removes copies of what it did not take over: not then."""
+    shared = chance.choice(session.groups)
+    if not _leads_at_home(session, shared):
+        return
+    if shared.primary == O and half_of_o(session.world, shared).waiting:
+        return
+    answered = ask_for_sync(session, shared)
+    session.done[f"sync {answered.value}"] += 1
+
+
+def ask_for_sync(session: OriginalSession, shared: Shared) -> Answered:
+    answered, found = attempt(lambda: session.association(shared.primary, shared))
+    if answered is not Answered.ACKNOWLEDGED:
+        return answered
+    association: Json = found
+    return session.ask(
+        shared.primary, f"sync of {shared.name}", lambda operator: operator.sync(association["id"])
+    )[0]
+
+
+def _leads_at_home(session: OriginalSession, shared: Shared) -> bool:
+    half = half_of_d if shared.primary == D else half_of_o
+    return half(session.world, shared).leads
+
+
+OPERATIONS: dict[Operation, int] = {
+    migrate_somewhere: 6,
+    migrate_and_again: 3,
+    migrate_at_both: 3,
+    quarrel: 3,
+    change_member: 3,
+    change_network: 3,
+    sync: 2,
+}
+
+
+def random_operation(chance: random.Random) -> Operation:
+    return chance.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]

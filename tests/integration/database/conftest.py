@@ -1,0 +1,23 @@
+"""A database of an old version, to be upgraded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.database.old_database import OldDatabase, keyring_of
+from tests.postgres import SKIPPED, server_url, temporary_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest, prepared_instance: Path, tmp_path: Path) -> Iterator[OldDatabase]:
+    keyring = keyring_of(prepared_instance)
+    if request.param == "sqlite":
+        yield OldDatabase(f"sqlite:///{tmp_path / 'old.sqlite3'}", keyring)
+        return
+    if server_url() is None:
+        pytest.skip(SKIPPED)
+    with temporary_database() as uri:
+        yield OldDatabase(uri, keyring)
