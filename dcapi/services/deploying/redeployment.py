@@ -72,7 +72,8 @@ def _completed(row: Subcloud, wanted: Redeployment) -> NewSubcloud:
     _check_given(row, wanted, given, wanted.install_values or install)
     return NewSubcloud(
         name=row.name,
-        bootstrap_values=given,
+        # A stored name may be one of before.
+        bootstrap_values=given | {"name": row.name},
         bootstrap_address=bootstrap_address(
             stored, install, asked=wanted.bootstrap_address, install_asked=wanted.install_values
         ),
@@ -93,7 +94,7 @@ def _check_given(row: Subcloud, wanted: Redeployment, values: Values, install: V
     missing = [name for name, is_missing in lacks.items() if is_missing]
     if missing:
         raise BadRequest(f"Subcloud {row.name} has no stored {' and '.join(missing)}: send them")
-    check_name(row, values)
+    check_name(row, wanted.bootstrap_values or {})
     if wanted.sysadmin_password is None:
         raise BadRequest("subcloud sysadmin_password required")
 

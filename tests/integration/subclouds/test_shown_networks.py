@@ -208,7 +208,7 @@ def test_another_sites_copy_joins_with_values_of_the_right_form(fleet: Fleet) ->
 def test_stored_values_of_an_older_version_go_on_being_deployed(fleet: Fleet) -> None:
     fleet.deployed(install_values=install_values(), bmc_password=PASSWORD)
     fleet.set_subcloud(1, availability_status="offline")
-    store(fleet, 1, **TOO_SMALL)
+    store(fleet, 1, **TOO_SMALL, name="a-name-of-long-ago")
     again = form(sysadmin_password=PASSWORD)
     done(fleet.operator.patch("/subclouds/quay-1/redeploy", **again))
     assert fleet.show(1)["management-subnet"] == "10.70.1.0/31"
