@@ -28,6 +28,7 @@ class PeerGroupAssociation(Dated, Base):
     # Why the status is ``failed``: see FailureCause.
     sync_cause: Mapped[str | None] = mapped_column(String(16))
     # Raised by every change of what the peer should have; a run that began with an older one proves nothing.
+    # That of a non-primary one is raised by every status that it is told: what was read before says less.
     revision: Mapped[int] = mapped_column(default=0)
     # Raised by every request to sync: a run notes the one that it serves.
     sync_asked: Mapped[int] = mapped_column(default=0)

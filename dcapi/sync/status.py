@@ -167,6 +167,7 @@ def changed_event(association: PeerGroupAssociation) -> Event:
 
 def accept_told(association: PeerGroupAssociation, told: SyncStatus) -> None:
     """Take over, on a non-primary association, what the primary site says its status is."""
+    association.revision += 1
     _assign(association, Standing(told), TOLD_FAILED if told is SyncStatus.FAILED else NO_MESSAGE)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, SubcloudPeerGroup
+from dcapi.models.engine import read_only
 from dcapi.models.locks import locked
 from dcapi.models.states import Administrative, Migration, PeerKind
 from dcapi.peers.errors import PeerError, PeerRefused
@@ -88,7 +89,7 @@ def audit(runtime: Runtime, hold: Hold, association_id: int) -> Progress:
             return Progress.WAITING
         if beginning.migrating_here:
             return Progress.DONE
-        there = read_there(client, runtime.site, beginning, kind)
+        there = _look(runtime, client, beginning, kind)
         if resetting.reset_stale(runtime, hold, client, beginning, there):
             return Progress.AGAIN
         return _write(runtime, hold, client, beginning, there)
@@ -102,6 +103,18 @@ def audit(runtime: Runtime, hold: Hold, association_id: int) -> Progress:
     except PeerError as error:
         logger.info("association %d could not be audited: %s", association_id, error.message)
         return Progress.AWAY
+
+
+def _look(runtime: Runtime, client: PeerPort, beginning: Beginning, kind: PeerKind) -> There | None:
+    """The peer's copy, and up to which change of the association here it says something."""
+    association_id = beginning.target.association_id
+    with runtime.unit_of_work() as session:
+        of_association = select(PeerGroupAssociation.revision).where(
+            PeerGroupAssociation.id == association_id
+        )
+        revision = read_only(session).scalar(of_association) or 0
+    there = read_there(client, runtime.site, beginning, kind)
+    return None if there is None else replace(there, revision=revision)
 
 
 def _begin(runtime: Runtime, hold: Hold, association_id: int) -> Beginning | None:

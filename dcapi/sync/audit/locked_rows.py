@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,11 +11,11 @@ from sqlalchemy.orm import Session
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.locks import locked
 from dcapi.models.states import Management
-from dcapi.peers.remote import RemoteSubcloud
 from dcapi.runtime import Runtime
 from dcapi.sync.audit.fates import MemberHere
-from dcapi.sync.audit.reading import Beginning, version_of
+from dcapi.sync.audit.reading import Beginning, There, version_of
 from dcapi.sync.changes import lock_associations
+from dcapi.sync.status import Event, show_finding
 from dcapi.sync.values.ledger import read_ledger
 from dcapi.sync.values.member import member_of
 from dcapi.sync.values.merge import values_here
@@ -42,21 +41,26 @@ class Here:
     rows: dict[int, Subcloud]
     members: list[MemberHere]
     ledger: dict[str, Pushed]
+    # The revision of the association when the peer's copy was read.
+    revision_read: int = 0
 
     @property
     def is_primary(self) -> bool:
         return self.association.is_primary
 
+    def show(self, event: Event, message: str) -> None:
+        """Show what the peer's copy was found to be. What a primary has told since it was read is newer."""
+        if self.is_primary or self.association.revision == self.revision_read:
+            show_finding(self.association, event, message)
 
-def lock(
-    session: Session, runtime: Runtime, beginning: Beginning, copies: Iterable[RemoteSubcloud]
-) -> Here | None:
+
+def lock(session: Session, runtime: Runtime, beginning: Beginning, there: There | None) -> Here | None:
     """Lock subclouds, groups and associations, in the order that everybody keeps to.
 
-    ``copies``: whose regions are concerned too, wherever their subclouds stand here. Returns None when the
-    association is gone, or about to go; raises Outdated.
+    The regions of the copies ``there`` are concerned too, wherever their subclouds stand here. Returns None
+    when the association is gone, or about to go; raises Outdated.
     """
-    regions = [copy.region_name for copy in copies]
+    regions = [copy.region_name for copy in there.subclouds] if there else []
     concerned = or_(Subcloud.peer_group_id == beginning.group_id, Subcloud.region_name.in_(regions))
     rows = _lock_in_order(session, Subcloud, concerned)
     group_ids = {beginning.group_id, *(row.peer_group_id for row in rows if row.peer_group_id is not None)}
@@ -73,9 +77,9 @@ def lock(
         raise Outdated
     ledger = read_ledger(session, association.id) if association.is_primary else {}
     members = [_member_here(row, association, ledger) for row in rows]
-    return Here(
-        runtime, session, association, of_group, group, {row.id: row for row in rows}, members, ledger
-    )
+    by_id = {row.id: row for row in rows}
+    revision = there.revision if there else 0
+    return Here(runtime, session, association, of_group, group, by_id, members, ledger, revision)
 
 
 def _lock_in_order(

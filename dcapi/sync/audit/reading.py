@@ -53,6 +53,8 @@ class There:
     association: RemoteAssociation | None = None
     # What runs there.
     kind: PeerKind = PeerKind.OURS
+    # The revision of the association here when the reading began.
+    revision: int = 0
 
     @property
     def is_original(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from dcapi.models.states import NO_MESSAGE
-from dcapi.sync import status
 from dcapi.sync.audit.fates import AuditPlan, untaken_text
 from dcapi.sync.audit.locked_rows import Here
 from dcapi.sync.leftover import stuck_text
@@ -27,7 +26,7 @@ def show_or_clear(here: Here, plan: AuditPlan) -> None:
     if plan.is_unsettled or not said.startswith((untaken_text(peer_name), stuck_text(peer_name))):
         return
     event = Event.AUDIT_EQUAL if plan.is_equal else Event.AUDIT_DIFFERENT
-    status.show_finding(here.association, event, " ".join(plan.findings(peer_name)) or NO_MESSAGE)
+    here.show(event, " ".join(plan.findings(peer_name)) or NO_MESSAGE)
 
 
 def show_stuck(here: Here) -> None:
@@ -44,4 +43,4 @@ def show_unfollowed(here: Here) -> None:
 def _show(here: Here, message: str) -> None:
     if here.association.sync_message != message:
         logger.warning("group %s: %s", here.group.peer_group_name, message)
-    status.show_finding(here.association, Event.AUDIT_DIFFERENT, message)
+    here.show(Event.AUDIT_DIFFERENT, message)

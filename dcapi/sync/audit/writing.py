@@ -38,7 +38,6 @@ from dcapi.sync.peer_copy import leader_name
 from dcapi.sync.snapshot import group_values
 from dcapi.sync.stale_status import is_stuck
 from dcapi.sync.status import Event
-from dcapi.sync.status import show_finding as _move
 from dcapi.sync.values.ledger import write_ledger
 from dcapi.sync.values.member import member_of
 from dcapi.sync.values.plan import Pushed, make_plan
@@ -53,7 +52,7 @@ def write(
 
     Returns None when the association is gone; raises Outdated.
     """
-    here = lock(session, runtime, beginning, () if there is None else there.subclouds)
+    here = lock(session, runtime, beginning, there)
     if here is None:
         return None
     if there is None:
@@ -131,7 +130,7 @@ def _cede(here: Here, there: There) -> None:
             here.group.peer_group_name,
             len(plan.changes),
         )
-    _move(here.association, Event.PEER_MIGRATING, f"Peer {peer} is migrating the group.")
+    here.show(Event.PEER_MIGRATING, f"Peer {peer} is migrating the group.")
 
 
 def _follow(here: Here, there: There, outcome: AuditResult) -> None:
@@ -158,7 +157,7 @@ def _follow(here: Here, there: There, outcome: AuditResult) -> None:
             here.association.told_status = None
     message = _message(here, plan, differing)
     equal = plan.is_equal and not differing
-    _move(here.association, Event.AUDIT_EQUAL if equal else Event.AUDIT_DIFFERENT, message)
+    here.show(Event.AUDIT_EQUAL if equal else Event.AUDIT_DIFFERENT, message)
     _log_following(here, plan, led_anew, message)
 
 
@@ -203,7 +202,7 @@ def _lead(here: Here, there: There, outcome: AuditResult) -> None:
         _ask_for_sync(here.association)
         return
     equal = plan.is_equal and _equal_to_copies(here, there)
-    _move(here.association, Event.AUDIT_EQUAL if equal else Event.AUDIT_DIFFERENT, _message(here, plan, []))
+    here.show(Event.AUDIT_EQUAL if equal else Event.AUDIT_DIFFERENT, _message(here, plan, []))
 
 
 def _was_let_migrate(here: Here, there: There) -> bool:

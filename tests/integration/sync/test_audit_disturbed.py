@@ -24,6 +24,8 @@ from tests.integration.sync.takeovers import (
     states,
     take_over,
 )
+from tests.integration.sync.test_audit_secondary import follower as follower
+from tests.integration.sync.test_audit_secondary import take_home
 
 # -- Again and again --
 
@@ -186,3 +188,28 @@ def test_primary_returning_during_a_sync_writes_nothing_and_follows(site: Site) 
     assert set(states(site).values()) == {FOLLOWING}
     assert site.standing()[0] == "out-of-sync"
     assert group(site)["system_leader_id"] == site.there.uuid
+
+
+# -- At a secondary site --
+
+
+def test_what_a_primary_tells_during_an_audit_outlives_what_was_read(follower: Site) -> None:
+    follower.there.delete_subcloud_row("region-of-edge-1")
+    take_home(follower)
+
+    def tell() -> None:
+        told = {"sync_status": "in-sync"}
+        follower.good(follower.operator.patch("/peer-group-associations/1", json=told))
+
+    follower.peer.do(tell, on="subclouds", after=True)
+    audit(follower)
+    assert states(follower)["edge-2"] == FOLLOWING
+    association = follower.association()
+    assert (association["sync-status"], association["sync-message"]) == ("in-sync", "None")
+
+
+def test_what_was_told_before_an_audit_reads_is_replaced_by_what_it_finds(follower: Site) -> None:
+    follower.there.delete_subcloud_row("region-of-edge-1")
+    take_home(follower)
+    audit(follower)
+    assert follower.association()["sync-status"] == "out-of-sync"
