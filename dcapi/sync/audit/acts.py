@@ -8,7 +8,7 @@ from dcapi.audit_log import tell_act
 from dcapi.models import Subcloud
 from dcapi.models.commits import after_commit
 from dcapi.peers.texts import clean
-from dcapi.sync.audit.fates import Fate, MemberDecision
+from dcapi.sync.audit.decisions import Fate, MemberDecision
 from dcapi.sync.audit.locked_rows import Here
 from dcapi.sync.values.merge import differing_fields
 

@@ -12,7 +12,7 @@ from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.models.locks import locked
 from dcapi.models.states import Management
 from dcapi.runtime import Runtime
-from dcapi.sync.audit.fates import MemberHere
+from dcapi.sync.audit.decisions import MemberHere
 from dcapi.sync.audit.reading import Beginning, There, version_of
 from dcapi.sync.changes import lock_associations
 from dcapi.sync.status import Event, show_finding

@@ -21,7 +21,7 @@ from dcapi.models.states import (
 from dcapi.models.task import forget_tasks
 from dcapi.peers.texts import clean
 from dcapi.sync.audit import acts
-from dcapi.sync.audit.fates import AuditPlan, Fate, MemberDecision
+from dcapi.sync.audit.decisions import AuditPlan, Fate, MemberDecision
 from dcapi.sync.audit.locked_rows import Here
 from dcapi.sync.audit.networks import take_values
 from dcapi.sync.audit.verdict import Verdict

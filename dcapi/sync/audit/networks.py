@@ -13,7 +13,7 @@ from dcapi.models import Subcloud
 from dcapi.models.network_values import Values, shown_ranges
 from dcapi.models.taken_networks import TakenNetworks
 from dcapi.sync.audit import acts
-from dcapi.sync.audit.fates import AuditPlan, MemberDecision
+from dcapi.sync.audit.decisions import AuditPlan, MemberDecision
 from dcapi.sync.audit.locked_rows import Here
 from dcapi.sync.values.merge import write_values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from dcapi.models.states import NO_MESSAGE
-from dcapi.sync.audit.fates import AuditPlan, untaken_text
+from dcapi.sync.audit.decisions import AuditPlan, untaken_text
 from dcapi.sync.audit.locked_rows import Here
 from dcapi.sync.leftover import stuck_text
 from dcapi.sync.status import Event

@@ -21,14 +21,8 @@ from dcapi.models.states import (
 from dcapi.runtime import Runtime
 from dcapi.sync import asking, peer_alarms, status
 from dcapi.sync.audit import acts, unsettled
-from dcapi.sync.audit.fates import (
-    AuditPlan,
-    Fate,
-    managed_twice,
-    plan_ceding,
-    plan_following,
-    plan_leading,
-)
+from dcapi.sync.audit.decisions import AuditPlan, Fate
+from dcapi.sync.audit.fates import managed_twice, plan_ceding, plan_following, plan_leading
 from dcapi.sync.audit.locked_rows import Here, lock
 from dcapi.sync.audit.member_rows import AuditResult, take_steps
 from dcapi.sync.audit.reading import Beginning, There

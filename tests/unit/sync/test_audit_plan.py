@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from dcapi.models.states import COPY_STATES, Deploy
 from dcapi.peers.remote import RemoteSubcloud
-from dcapi.sync.audit.fates import (
-    NAMED,
-    AuditPlan,
-    Fate,
-    MemberDecision,
-    MemberHere,
-    managed_twice,
-    plan_ceding,
-    plan_following,
-    plan_leading,
-)
+from dcapi.sync.audit.decisions import NAMED, AuditPlan, Fate, MemberDecision, MemberHere
+from dcapi.sync.audit.fates import managed_twice, plan_ceding, plan_following, plan_leading
 from dcapi.sync.values.member import ADDRESS_KEY
 from dcapi.sync.values.merge import Values
 from dcapi.sync.values.plan import Pushed
