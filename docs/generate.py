@@ -284,6 +284,7 @@ Renderer = Callable[[], str]
 PARTS: dict[str, dict[str, Renderer]] = {
     "sync.md": {"status table": status_table, "status diagram": status_diagram},
     "rights.md": {"rights": rights_table, "site rights": site_rights_table, "rules": rule_table},
+    "deployers.md": {"left out": values.left_out_list},
     "settings.md": {"settings": settings_tables},
     "usage.md": {"routes": route_table},
     "values.md": {

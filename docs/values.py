@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dcapi.deploy.playbook_values import ALLOWED_ANSIBLE_KEYS
+from dcapi.deploy.playbook_names import ANSIBLE_PREFIXES, INTERNAL_NAMES, OWN_NAMES, RESERVED_NAMES
 from dcapi.models.bootstrap_forms import SYSTEM_MODES
 from dcapi.models.network_values import (
     ADMIN_KEYS,
@@ -31,6 +32,8 @@ from dcapi.services.inventory.installation import RELEASE_KEY
 from dcapi.services.inventory.stored_values import NEVER_STORED
 from dcapi.sync.values.member import ADDRESS_KEY
 
+# Characters of a line of a page.
+PAGE_WIDTH = 120
 HEAD = ("Key", "Needed", "Must be", "What becomes of it")
 Row = tuple[str, str, str, str]
 
@@ -78,7 +81,7 @@ def bootstrap_table() -> str:
     rows = [_row(key, _bootstrap_need(key), _network_form(key)) for key in FORM_KEYS if key not in judged]
     rows += [_row(key, _bootstrap_need(key), _form(key, field)) for key, field in judged.items()]
     rows.append(_row(ADMIN_PASSWORD, "", "text; it is kept in base64"))
-    rows += [_row(key, "", "text") for key in sorted(ALLOWED_ANSIBLE_KEYS)]
+    rows += [_row(key, "", "text") for key in sorted(NEVER_STORED - judged.keys())]
     return _table([*rows, _others("given to playbooks")])
 
 
@@ -89,6 +92,25 @@ def install_table() -> str:
     rows.append(_row(RELEASE_KEY, "", "the release that is installed; it is filled in where there is none"))
     rows.append((f"`{PASSWORD_KEY}`", "", ANYTHING, "ignored: that of the form is kept here, masked"))
     return _table([*rows, _others("given to the playbook of the phase `install`")])
+
+
+def left_out_list() -> str:
+    """The keys that become no variable of a playbook."""
+    kinds = {
+        f"keys that begin with {' or '.join(f'`{one}`' for one in reversed(ANSIBLE_PREFIXES))}": (),
+        "names that ansible itself gives": INTERNAL_NAMES,
+        "words of playbooks and templates": RESERVED_NAMES,
+        "variables of this service": OWN_NAMES,
+        "keys with other characters than ASCII letters, digits and `_`, or a digit at the beginning": (),
+    }
+    return "\n".join(_kind(words, names) for words, names in kinds.items())
+
+
+def _kind(words: str, names: Iterable[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in sorted(names))
+    return textwrap.fill(
+        f"- {words}: {listed}" if listed else f"- {words}", PAGE_WIDTH, subsequent_indent="  "
+    )
 
 
 def samples() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from dcapi.deploy.config_secrets import config_secrets
+from dcapi.deploy.playbook_names import variables_in
 from dcapi.deploy.port import Phase, Target
 from dcapi.models.secret_values import secret_texts
 
@@ -18,13 +19,11 @@ Values = dict[str, Any]
 
 # Passwords that the wire has in base64, and a playbook in plain text.
 BASE64_KEYS = ("admin_password", "bmc_password", "sysadmin_password")
-# What bootstrap values may say of ansible itself. Anything else of that kind could run programs on this host.
-ALLOWED_ANSIBLE_KEYS = frozenset({"ansible_ssh_pass", "ansible_become_pass"})
-ANSIBLE_PREFIX = "ansible_"
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # How stored values name the address beside them.
 ADDRESS_KEY = "bootstrap-address"
 
+# Host names that are more than a name to ansible: two groups, and the machine of this service.
+TAKEN_HOST_NAMES = frozenset({"all", "ungrouped", "localhost", "127.0.0.1"})
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 REMOTE_USER = "sysadmin"
 CONFIG_FILE = "deploy_config.yml"
@@ -39,8 +38,9 @@ def inventory_of(target: Target) -> str:
 
 
 def host_name(target: Target) -> str:
-    """The subcloud's name; one that ansible would take for a pattern of names is replaced."""
-    return target.name if HOST_NAME.fullmatch(target.name) else f"subcloud-{target.subcloud_id}"
+    """The subcloud's name; one that ansible would take for something else is replaced."""
+    usable = HOST_NAME.fullmatch(target.name) and target.name not in TAKEN_HOST_NAMES
+    return target.name if usable else f"subcloud-{target.subcloud_id}"
 
 
 def address_of(target: Target) -> str | None:
@@ -54,26 +54,22 @@ def as_data(value: Values) -> str:
 
 def variables_of(phase: Phase, target: Target, config_path: str) -> Values:
     """The variables of a playbook: bootstrap values, options of the phase, what is known of the subcloud."""
-    values = {
-        **_usable(target.bootstrap_values),
-        **_usable(target.options),
+    given = {**variables_in(target.bootstrap_values), **variables_in(target.options)}
+    return {**_decoded(given), **_passwords(target), **_known(phase, target, config_path)}
+
+
+def _known(phase: Phase, target: Target, config_path: str) -> Values:
+    """What this service says itself; the values of callers as a whole stand in two of these variables."""
+    return {
         "deployment_phase": phase.value,
         "subcloud_id": target.subcloud_id,
         "subcloud_name": target.name,
         "region_name": target.region_name,
         "software_version": target.software_version,
         "bootstrap_address": address_of(target),
+        "bootstrap_values": _decoded(target.bootstrap_values),
         "install_values": None if target.install_values is None else _decoded(target.install_values),
         "deploy_config_file": None if target.deploy_config is None else config_path,
-    }
-    return {**_decoded(values), **_passwords(target)}
-
-
-def _usable(values: Mapping[str, Any]) -> Values:
-    return {
-        key: value
-        for key, value in values.items()
-        if VARIABLE.fullmatch(key) and (not key.startswith(ANSIBLE_PREFIX) or key in ALLOWED_ANSIBLE_KEYS)
     }
 
 

@@ -20,6 +20,7 @@ from dcapi.lab.site import PROJECT_ROOT, LabSite
 from tests.e2e.conftest import MakeSite
 from tests.integration.deploy.playbooks import (
     append,
+    dump_variables,
     needs_ansible,
     processes,
     wait_file,
@@ -100,6 +101,21 @@ def test_a_subcloud_is_deployed_and_torn_down_by_playbooks(site: LabSite, books:
         assert lines.read_text() == "install\nbootstrap\ndelete\n"
     assert site.stop() == 0
     assert files_that_tell(site) == []
+
+
+def test_a_switch_of_ansible_in_bootstrap_values_reaches_no_playbook(site: LabSite, books: Path) -> None:
+    seen, harm, key = books / "seen.json", books / "harm", "_ansible_ansiballz_coverage_config"
+    write_playbook(books, Phase.INSTALL, append(books / "lines", "install"))
+    write_playbook(books, Phase.BOOTSTRAP, dump_variables(seen, key, "region", "bootstrap_values"))
+    new = member(0, install=True).creation()
+    new["bootstrap_values"] |= {key: {"config": "", "output": str(harm)}, "region": "harbour"}
+    site.start()
+    with Operator(site.url, site.admin_password) as operator:
+        wait_status(operator, operator.add_subcloud(new)["id"], "complete")
+    told = json.loads(seen.read_text())
+    assert (told[key], told["region"]) == ("(none)", "harbour")
+    assert told["bootstrap_values"][key]["output"] == str(harm)
+    assert list(books.glob("harm*")) == []
 
 
 def files_that_tell(site: LabSite) -> list[str]:

@@ -121,8 +121,13 @@ class Situation:
 
     @property
     def manages_copy(self) -> bool:
-        """Whether it asks that two sites manage one subcloud."""
-        return self.wanted_state == Management.MANAGED and self.deploy_status in SECONDARY_STATES
+        """Whether it asks that two sites manage one subcloud.
+
+        A copy whose rehoming failed may be managed where it was: no other site can know that it is not.
+        """
+        is_other_sites = self.caller is CallerKind.PEER and self.is_copy
+        is_secondary = self.deploy_status in SECONDARY_STATES
+        return self.wanted_state == Management.MANAGED and (is_secondary or is_other_sites)
 
     @property
     def sets_copy_right(self) -> bool:

@@ -215,6 +215,19 @@ def test_another_site_may_say_the_name_and_not_change_it(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("status", ["secondary-failed", "rehome-failed", "rehome-prep-failed"])
+@pytest.mark.parametrize("more", [{}, {"force": "true"}])
+def test_another_site_has_no_copy_managed_whatever_failed(
+    fleet: Fleet, status: str, more: dict[str, str]
+) -> None:
+    subcloud = fleet.secondary()
+    fleet.set_subcloud(subcloud["id"], deploy_status=status, availability_status="online")
+    wanted = form(management__state="managed", **more)
+    answer = fleet.other_site.patch(f"/subclouds/{subcloud['region-name']}", **wanted)
+    refused(answer, 400, "Cannot perform on secondary state subcloud")
+    assert fleet.show(subcloud["id"])["management-state"] == "unmanaged"
+
+
+@pytest.mark.parametrize("status", ["secondary-failed", "rehome-failed", "rehome-prep-failed"])
 def test_another_site_takes_care_of_copies_that_failed(fleet: Fleet, status: str) -> None:
     subcloud = fleet.secondary()
     fleet.set_subcloud(subcloud["id"], deploy_status=status)

@@ -59,7 +59,8 @@ def test_an_inventory_has_the_subcloud_as_its_one_host() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["quay[1:3]", "quay:22", "{{ quay }}", "-quay", "quay 7", "quay,pier", "all!"]
+    "name",
+    ["quay[1:3]", "quay:22", "{{ quay }}", "-quay", "quay 7", "quay,pier", "all!", "all", "localhost"],
 )
 def test_a_name_that_is_more_than_a_name_to_ansible_is_replaced(name: str) -> None:
     assert host_name(target(name=name)) == "subcloud-7"
