@@ -127,22 +127,27 @@ def is_secret_text(text: str) -> bool:
 # -- Keys in PEM --
 
 
-def _base64_begin(text: str) -> str:
-    return base64.b64encode(text.encode()[: len(text) // 3 * 3]).decode()
+def _in_base64(text: str) -> tuple[str, ...]:
+    """What base64 makes of a text, wherever it stands: without the characters in which others have a part."""
+    return tuple(
+        base64.b64encode(b" " * before + text.encode()).decode()[
+            -(-before * 8 // 6) : (before + len(text)) * 8 // 6
+        ]
+        for before in range(3)
+    )
 
 
 _PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY")
 _PEM_BEGIN = "-----BEGIN"
-_BASE64_PEM_BEGIN = "LS0tLS1CRUdJTi"
-# The first line of a key in PEM in base64, without the characters that what follows has a part in.
-_KEYS_IN_PEM = ("", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "PGP ")
-_BASE64_PEM = tuple(_base64_begin(f"-----BEGIN {kind}PRIVATE KEY") for kind in _KEYS_IN_PEM)
+_BASE64_BEGIN = _in_base64(_PEM_BEGIN)[0]
+_BASE64_KEY = _in_base64("PRIVATE KEY")
 
 
 def _holds_private_key(text: str) -> bool:
     if _PEM_BEGIN in text and _PEM.search(text):
         return True
-    return _BASE64_PEM_BEGIN in text and any(begin in text for begin in _BASE64_PEM)
+    # It may be broken into lines.
+    return _BASE64_BEGIN in text and any(key in "".join(text.split()) for key in _BASE64_KEY)
 
 
 # -- URLs --

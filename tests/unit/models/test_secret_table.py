@@ -84,7 +84,9 @@ def test_a_password_is_known_in_any_case_of_letters(key: str) -> None:
 def test_a_private_key_of_each_kind_is_a_secret(kind: str) -> None:
     text = PEM.format(kind)
     encoded = base64.b64encode(text.encode()).decode()
-    for value in (text, f"before\n{text}", encoded, f"client-key-data: {encoded}"):
+    bundles = [CERTIFICATE.format("A" * length) + text for length in range(3)]
+    more = [base64.encodebytes(bundle.encode()).decode() for bundle in bundles]
+    for value in (text, f"before\n{text}", encoded, f"client-key-data: {encoded}", *bundles, *more):
         assert is_secret("file", value)
 
 
