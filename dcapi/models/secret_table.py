@@ -10,19 +10,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: whom it concerns, key and value of a secret, and of a neighbour that is none.
+    """One line of the table: what it is about, key and value of a secret, and of a neighbour that is none.
 
     ``words`` are the last words of a key, two of them with a blank between.
     """
 
     what: str
-    secret: tuple[str, Any]
-    plain: tuple[str, Any]
+    secret: tuple[str, str]
+    plain: tuple[str, str]
     words: tuple[str, ...] = ()
 
 

@@ -31,6 +31,7 @@ from dcapi.sync.values.member import member_of
 from tests.canary_values import CANARIES, READABLE, spelled
 from tests.conftest import site_settings
 from tests.integration.database.old_database import OldDatabase, _tables, keyring_of
+from tests.postgres import dump
 
 BEFORE = "0011"
 OURS = 2
@@ -157,9 +158,8 @@ def contents(old: OldDatabase) -> bytes:
     if old.uri.startswith("sqlite"):
         file = Path(old.uri.removeprefix("sqlite:///"))
         return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
-    if shutil.which("pg_dump") is None:
-        return repr([old.read(table) for table in ("subcloud", "pushed_member", "task")]).encode()
-    return subprocess.run(["pg_dump", old.uri], capture_output=True, check=True).stdout
+    tables = [old.read(table) for table in ("subcloud", "pushed_member", "task")]
+    return (dump(old.uri) + repr(tables)).encode()
 
 
 def readable(old: OldDatabase) -> list[str]:
