@@ -20,7 +20,7 @@ from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.models import SubcloudPeerGroup
-from dcapi.models.engine import SQLITE_FILE, database_uri, make_engine
+from dcapi.models.engine import SQLITE_FILE, clear_sqlite_file, database_uri, make_engine
 from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint, keys_in
 from dcapi.models.locks import locked
 from dcapi.models.site import THE_SITE, SiteRecord
@@ -110,6 +110,8 @@ def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves:
             _check_record(record, settings, keyring.keys)
             if serves:
                 _lead_under_own_name(connection, Site(record.uuid, settings.SITE_NAME))
+        if engine.dialect.name == "sqlite":
+            clear_sqlite_file(engine)
     finally:
         engine.dispose()
     return record

@@ -23,6 +23,8 @@ from dcapi.auth.policy import Access, access_of
 from dcapi.auth.policy_file import PolicyFile
 from dcapi.auth.rights import Rights
 from dcapi.auth.rules import ROLES, RULES
+from dcapi.models.secret_table import TABLE as SECRETS
+from dcapi.models.secret_table import Row as SecretRow
 from dcapi.settings import CHOICES, KINDS, LIMITS, PREFIX, Settings
 from dcapi.sync.status import FAILED_AS_BEFORE, STATUSES, TABLE, Event, Standing
 from docs import rights, values
@@ -269,6 +271,21 @@ def _somebody(role: str) -> Caller:
     return Caller("", "", "admin", frozenset({role}))
 
 
+# -- Secrets --
+
+
+def secret_table() -> str:
+    """What counts as a secret, with an example and a neighbour for each row."""
+    rows = [(row.what, _example(row, row.secret), _example(row, row.plain)) for row in SECRETS]
+    return table(("A secret is", "such as", "but not"), rows)
+
+
+def _example(row: SecretRow, example: tuple[str, str]) -> str:
+    """A key, or a value that counts under any key; on one line."""
+    key, value = example
+    return f"`{key if row.words else value}`".replace("\n", "\\n")
+
+
 # -- Documents --
 
 
@@ -286,6 +303,7 @@ PARTS: dict[str, dict[str, Renderer]] = {
     "rights.md": {"rights": rights_table, "site rights": site_rights_table, "rules": rule_table},
     "deployers.md": {"left out": values.left_out_list},
     "settings.md": {"settings": settings_tables},
+    "security.md": {"secrets": secret_table},
     "usage.md": {"routes": route_table},
     "values.md": {
         "bootstrap values": values.bootstrap_table,

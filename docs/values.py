@@ -15,7 +15,7 @@ from dcapi.models.network_values import (
     REQUIRED_KEYS,
     SHORTEST_IPV6_PREFIX,
 )
-from dcapi.models.secret_values import is_secret_key
+from dcapi.models.secret_table import is_secret_key
 from dcapi.schemas import fields
 from dcapi.schemas.bootstrap_values import ADMIN_PASSWORD, FORM_KEYS
 from dcapi.schemas.fields import Checked

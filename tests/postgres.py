@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +53,13 @@ def temporary_database(template: str | None = None) -> Iterator[str]:
         yield make_url(server_url() or "").set(database=name).render_as_string(hide_password=False)
     finally:
         _administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def dump(uri: str) -> str:
+    """The dump of a database; empty where the program for that is missing."""
+    if shutil.which("pg_dump") is None:
+        return ""
+    return subprocess.run(["pg_dump", uri], capture_output=True, check=True, text=True).stdout
 
 
 class RestoredDatabase:

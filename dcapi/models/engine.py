@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,12 @@ from dcapi.models.keyring import Keyring
 from dcapi.models.types import give_keyring
 from dcapi.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 SQLITE_FILE = "dcapi.sqlite3"
+
+# The user_version of a file in which nothing is left of the time before the table of secrets.
+CLEARED = 1
 
 READ_ONLY = "dcapi_read_only"
 
@@ -78,6 +85,23 @@ def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
 def _begin_sqlite_transaction(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def clear_sqlite_file(engine: Engine) -> None:
+    """Write the file of a SQLite database anew, once: its free space may hold what an older version stored.
+
+    Where that cannot be done, the next start tries again.
+    """
+    with engine.connect() as connection:  # a VACUUM is no matter of a transaction
+        driver: Any = connection.connection.dbapi_connection
+        [[cleared]] = driver.execute("PRAGMA user_version")
+        if cleared >= CLEARED:
+            return
+        try:
+            for statement in ("VACUUM", f"PRAGMA user_version={CLEARED}", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                driver.execute(statement)
+        except sqlite3.Error as error:
+            logger.warning("the file of the database could not be written anew: %s", error)
 
 
 def read_only(session: Session) -> Session:

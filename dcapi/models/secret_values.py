@@ -1,4 +1,4 @@
-"""Passwords inside JSON values: taken out for the columns that are shown, put back where they are needed.
+"""Secrets inside JSON values: taken out for the columns that are shown, put back where they are needed.
 
 A mask stands in the place of each one that is out. It is no value: one that comes back in a request means the
 secret that it was shown for.
@@ -7,25 +7,17 @@ secret that it was shown for.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
 from dcapi.models.limits import CONTROLS
+from dcapi.models.secret_table import is_secret_key, is_secret_text, named_secrets, passwords_of_urls
 
 # A path into nested objects and lists, and the secret that stood there.
 Secrets = list[list[Any]]
 
 MASK = "******"
-
-SECRET_ENDINGS = ("password", "passwords", "passwd", "passphrase", "_pass")
-# A URL that tells a user and a password, as those of proxies may. Of its scheme only the last character: to
-# look for the whole one takes time that grows with the square of a text's length.
-URL_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
-
-# The password in such a URL; an @ that should have been escaped belongs to it.
-PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")
 
 # Characters of a value that an error quotes.
 LONGEST_SHOWN = 100
@@ -39,18 +31,11 @@ class MaskedSecret(Exception):
         self.key = key
 
 
-def is_secret_key(key: str) -> bool:
-    """Keys that end in ``password``, or in a word like it, hold secrets, however deep they stand."""
-    return key.strip().lower().endswith(SECRET_ENDINGS)
-
-
 def is_secret(key: str, value: Any) -> bool:
-    """Whether a value is a secret: by its key, or because it is a URL with a password in it."""
+    """Whether a value is a secret: by its key, or by what it is itself."""
     if value is None:
         return False
-    if is_secret_key(key):
-        return True
-    return isinstance(value, str) and "@" in value and URL_WITH_PASSWORD.search(value) is not None
+    return is_secret_key(key) or (isinstance(value, str) and is_secret_text(value))
 
 
 def is_masked(value: Any) -> bool:
@@ -102,10 +87,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def tellable(secret: str) -> Iterator[str]:
-    """A secret text, and what is secret in it by itself: the passwords of its URLs, escaped and not."""
+    """A secret text, and what is secret in it by itself, escaped as in a URL and not."""
     yield secret
-    for password in PASSWORD_IN_URL.findall(secret):
-        yield from dict.fromkeys((password, unquote(password)))
+    for part in (*passwords_of_urls(secret), *named_secrets(secret)):
+        yield from dict.fromkeys((part, unquote(part)))
 
 
 def unmasked(value: Any, stored: Any, key: str = "") -> Any:
@@ -128,7 +113,7 @@ def _unmasked(key: str, value: Any, stored: Any) -> Any:
         return unmasked(value, stored, key)
     if is_secret(key, stored):
         return stored
-    # A URL with a password is masked under whatever key it stands.
+    # What is a secret by itself is masked under whatever key it stands.
     if is_secret_key(key) or (value == MASK and stored != MASK):
         raise MaskedSecret(key)
     return value

@@ -21,6 +21,7 @@ from dcapi.lab.operator import Operator, RefusedError, base64_text, multipart
 from dcapi.lab.pair import Pair
 from dcapi.lab.site import LabSite
 from dcapi.models.keyring import SECRETS_KEY_FILE
+from tests.canary_values import CANARIES, spelled
 from tests.e2e.canaries import found_in, places_of, secrets_of
 from tests.e2e.conftest import MakePair
 from tests.e2e.test_start import FLASK, _run
@@ -57,11 +58,13 @@ class Answers:
 def with_canaries(member: Member) -> Member:
     values = {
         **member.bootstrap_values,
+        **spelled(),
         "admin_password": PLANTED["admin"],
         "docker_registries": {"defaults": {"url": "registry.example", "password": PLANTED["registry"]}},
         "docker_http_proxy": f"http://porter:{PLANTED['proxy']}@proxy.example:3128",
     }
-    install = member.install_values and {**member.install_values, "second": {"bmc_password": PLANTED["bmc"]}}
+    second = {"second": {"bmc_password": PLANTED["bmc"]}, "extra_boot_params": spelled()["boot"]}
+    install = member.install_values and {**member.install_values, **second}
     return replace(member, bootstrap_values=values, install_values=install)
 
 
@@ -84,7 +87,7 @@ def played(make_pair: MakePair) -> tuple[Pair, Answers, dict[str, str]]:
     assert rotated.returncode == 0, rotated.stderr
     answers.texts.append(rotated.stdout + rotated.stderr)
     own = {**secrets_of(pair.a), **secrets_of(pair.b), "key of b": key, "reader's token": reader_token}
-    return pair, answers, {**PLANTED, **tokens, **own}
+    return pair, answers, {**PLANTED, **CANARIES, **tokens, **own}
 
 
 def work(pair: Pair, member: Member) -> int:
@@ -97,7 +100,8 @@ def work(pair: Pair, member: Member) -> int:
     ids = {"peer_group_id": 1, "system_peer_id": pair.peer_at_a()["id"], "peer_group_priority": 1}
     association = pair.at_a.create("peer-group-associations", ids, wait=60)
     assert association["sync-status"] == "in-sync"
-    assert PLANTED["registry"] in pair.at_b.one("subclouds", member.name)["rehome_data"]
+    arrived = pair.at_b.one("subclouds", member.name)["rehome_data"]
+    assert all(canary in arrived for canary in (PLANTED["registry"], *CANARIES.values()))
     return int(association["id"])
 
 

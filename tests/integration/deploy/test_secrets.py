@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcapi.deploy.port import Done, Failed, Phase
+from tests.canary_values import CANARIES, spelled
 from tests.integration.deploy.playbooks import (
     CANARY,
     Workshop,
@@ -141,3 +142,28 @@ def played_output(workshop: Workshop, target: object) -> list[str]:
     assert output.count("******") >= 5
     secrets = ["Registry*1", "Bmc*22", encoded("Bmc*22"), "Config*333", "Option*4444"]
     return [secret for secret in secrets if secret in output]
+
+
+def test_no_canary_is_in_the_folder_of_a_playbook_that_has_ended(workshop: Workshop) -> None:
+    hand_on = {"ansible.builtin.command": "cat", "args": {"stdin": "{{ boot }} {{ items }}"}}
+    workshop.write(
+        Phase.INSTALL,
+        {"ansible.builtin.debug": {"var": "vars"}},
+        {"ansible.builtin.debug": {"var": "install_values"}},
+        {**hand_on, "register": "read"},
+        {"ansible.builtin.debug": {"var": "read.stdout"}},
+        {"ansible.builtin.fail": {"msg": "it is {{ github_token }}, {{ boot }} and {{ query }}"}},
+    )
+    target = destination_of(
+        bootstrap_values=spelled(), install_values={"extra_boot_params": spelled()["boot"]}
+    )
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, target)
+    state = ended(deployer, Phase.INSTALL, target)
+    assert isinstance(state, Failed)
+    texts = [path.read_text(errors="replace") for path in workshop.runs.rglob("*") if path.is_file()]
+    assert any("stx@sha256" in text for text in texts)
+    found = [
+        name for name, canary in CANARIES.items() if any(canary in text for text in (*texts, str(state)))
+    ]
+    assert found == []

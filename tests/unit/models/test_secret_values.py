@@ -51,7 +51,7 @@ def test_it_is_a_secret(key: str, value: Any) -> None:
         ("username", "x"),
         ("password_file", "/x"),
         ("bypass", "x"),
-        ("docker_http_proxy", "http://proxy.example:3128/a@b"),
+        ("docker_http_proxy", "http://proxy.example:3128/a b@c"),
         ("docker_http_proxy", "http://porter@proxy.example"),
         ("contact", "mate@example"),
     ],
@@ -62,9 +62,11 @@ def test_it_is_no_secret(key: str, value: Any) -> None:
 
 def test_a_long_text_without_a_url_is_judged_at_once() -> None:
     # Were the time to grow with the square of the length, this would not end before the test is given up.
-    assert not is_secret("comment", "a" * 1024 * 1024 + "@")
-    assert not is_secret("comment", "a://" * 256 * 1024 + "@")
-    assert is_secret("comment", "a" * 1024 * 1024 + PROXY)
+    long = 1024 * 1024
+    for text in ("a", "//", "://", "pass", "pw ", "= ", "api ", "-----BEGIN "):
+        assert not is_secret("comment", text * (long // len(text)) + " @")
+    assert is_secret("comment", "a://" * (long // 4) + "@")
+    assert is_secret("comment", "a" * long + PROXY)
 
 
 def test_masks_stand_where_secrets_stood() -> None:
@@ -87,10 +89,22 @@ def test_texts_of_secrets_are_found_however_deep() -> None:
         ("socks5://porter:Crow%2Fbar5@proxy.example", ["Crow%2Fbar5", "Crow/bar5"]),
         ("http://porter:Crow@bar5@proxy.example/a@b", ["Crow@bar5"]),
         ("http://a:Crow@x,http://b:Bar@y", ["Crow", "Bar"]),
+        ("http://porter:Crow/bar5@proxy.example", ["Crow/bar5"]),
     ],
 )
 def test_the_password_in_a_url_is_a_secret_by_itself_too(url: str, passwords: list[str]) -> None:
-    assert list(secret_texts({"docker_http_proxy": url})) == [url, *passwords]
+    assert {url, *passwords} <= set(secret_texts({"docker_http_proxy": url}))
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("console=ttyS0 rootpw=Crow-bar5 quiet", ["Crow-bar5"]),
+        ('{"api_key": "Crow-bar5", "token" : Bar%2F6}', ["Crow-bar5", "Bar%2F6}", "Bar/6}"]),
+    ],
+)
+def test_what_a_text_gives_under_a_name_is_a_secret_by_itself_too(text: str, inside: list[str]) -> None:
+    assert list(secret_texts({"extra_boot_params": text})) == [text, *inside]
 
 
 @pytest.mark.parametrize("text", ["*", MASK, "********"])
