@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 
@@ -20,7 +20,7 @@ class Row:
     """
 
     what: str
-    secret: tuple[str, str]
+    secret: tuple[str, str] = field(repr=False)
     plain: tuple[str, str]
     words: tuple[str, ...] = ()
 
