@@ -174,7 +174,9 @@ def _unacknowledged(session: Session) -> list[str]:
     found = ledger.unmet(PEER, GATEWAY, peer["peer-controller-gateway-address"])
     members = {one["name"]: one for group_id in session.groups for one in at_a.members(group_id)}
     for member in world.members:
-        shown = members.get(member.name) or at_a.one("subclouds", member.name)
+        shown = members.get(member.name) or at_a.find("subclouds", member.name)
+        if shown is None:
+            continue  # it is lost, which is found elsewhere
         found += group_unmet(session, shown)
         for each in FIELDS:
             found += ledger.unmet(member.name, each.name, each.read(shown))
