@@ -69,8 +69,8 @@ original: install ## takeovers beside a stand-in of the original, with nothing b
 
 # Faults: how many runs, how many of them side by side, the seed of the first one (random when not given), on
 # which database, what the other site runs (this project when not given, or original: a stand-in of the original),
-# which defect is planted, to be found (revision, lease or leader; with an original: began, own or heard), and how
-# many times longer all waits than on a machine with nothing else to do.
+# which defect is planted, to be found (revision, lease, leader, managed or copy; with an original: began, own or
+# heard), and how many times longer all waits than on a machine with nothing else to do.
 RUNS ?= 200
 JOBS ?= 1
 SEED ?=

@@ -18,6 +18,7 @@ from dcapi.models import engine
 from dcapi.peers.adapter import PeerAdapter
 from dcapi.services.inventory import membership
 from dcapi.sync import asking, peer_copy
+from dcapi.sync.audit import fates
 from dcapi.sync.run import sync
 from dcapi.sync.takeover import cede, originals
 from dcapi.tasks.hold import Hold
@@ -99,10 +100,22 @@ def _forget_answers() -> None:
     _replace(asking, "note_asked", lambda *_, **__: 0.0)
 
 
+def _forget_who_managed() -> None:
+    """What the leader does not have is deleted, whoever managed it."""
+    _replace(fates.MemberHere, "is_deletable", True)
+
+
+def _forget_copies() -> None:
+    """A copy is managed when somebody says that another site asks for it."""
+    _replace(membership.Situation, "manages_copy", False)
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "revision": _forget_revisions,
     "lease": _forget_leases,
     "leader": _forget_leaders,
+    "managed": _forget_who_managed,
+    "copy": _forget_copies,
     "began": _forget_who_began,
     "own": _forget_own_migration,
     "heard": _forget_answers,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import requests
 
-from dcapi.lab.operator import RefusedError
+from dcapi.lab.operator import Operator, RefusedError
 from dcapi.lab.site import LabSite
 from tests.faults.databases import Database
 from tests.faults.pace import paced
@@ -27,11 +27,24 @@ POLL_SECONDS = 0.15
 DOWN = (RefusedError, requests.RequestException)
 
 
+@dataclass(frozen=True)
+class Poser:
+    """Somebody who says, at a site of this project, that another site calls.
+
+    ``may_modify``: may do to subclouds what another site's user may.
+    """
+
+    site: str
+    operator: Operator
+    may_modify: bool
+
+
 class Scenery(Protocol):
     """What disturbances, and the story of a run, need of its world."""
 
     databases: dict[str, Database]
     pauses: list[Pause]
+    posers: list[Poser]
 
     @property
     def sites(self) -> Sequence[LabSite]:
@@ -71,6 +84,8 @@ class Course:
         self.landed = 0
         # Disturbances that could not be made.
         self.broken: list[str] = []
+        # What a disturbance saw, and what must not be.
+        self.caught: list[str] = []
         # Set when the faults are off.
         self.over = threading.Event()
 

@@ -17,9 +17,11 @@ from dcapi.lab.site import LabSite, SiteFailedError
 from dcapi.tasks.leases import group_lease
 from tests.faults import processes
 from tests.faults.checks import GROUPS
+from tests.faults.claims import claim_and_delete
 from tests.faults.course import Course
 from tests.faults.databases import association_leases
 from tests.faults.pace import paced_range
+from tests.faults.posing import as_site, pose_as_site
 from tests.faults.record import Takeover
 from tests.faults.session import Session
 from tests.faults.troubles import random_trouble
@@ -151,8 +153,7 @@ def _take_over_and_give_back(session: Session, chance: random.Random, group_id: 
 def _tell_copy(session: Session, reference: object, fields: dict[str, object]) -> int | None:
     """Change the copy at B as another site would; returns its id there, None when B did not take it."""
     path = f"/v1.0/{GROUPS}/{reference}"
-    with session.world.at_b.twin() as operator:
-        operator._session.headers["User-Agent"] = "dcmanager/1.0"
+    with as_site(session.world.at_b) as operator:
         try:
             return int(operator.call("PATCH", path, json=fields)["id"])
         except (RefusedError, requests.RequestException):
@@ -175,6 +176,8 @@ DISTURBANCES: dict[Disturbance, int] = {
     stop_master: 1,
     disturb_database: 3,
     take_over: 2,
+    claim_and_delete: 4,
+    pose_as_site: 4,
 }
 
 

@@ -61,6 +61,11 @@ class Ledger:
     def acknowledged(self, thing: str, name: str) -> Any:
         return self._slots[thing, name].acknowledged
 
+    def possible(self, thing: str, name: str) -> list[Any]:
+        """The value that was acknowledged last, and those that may have taken its place."""
+        slot = self._slots[thing, name]
+        return [slot.acknowledged, *slot.floating]
+
     def is_certain(self, thing: str, name: str) -> bool:
         """Whether nothing may have taken the place of the value that was acknowledged last."""
         return not self._slots[thing, name].floating

@@ -30,7 +30,8 @@ def migrate(session: Session, chance: random.Random) -> None:
         for site in asked
     ]
     if "B" in asked:
-        _allow_what_b_has(session, group_id)
+        session.claimed.add(group_id)
+        allow_what_b_has(session, group_id)
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -45,7 +46,7 @@ def _ask(session: Session, site: str, at_site: Operator, name: str) -> None:
     session.done[f"migration {answered.value}"] += 1
 
 
-def _allow_what_b_has(session: Session, group_id: int) -> None:
+def allow_what_b_has(session: Session, group_id: int) -> None:
     """Whatever B has in its copy of the group lives there from now on: the leader wins over A's removals."""
     for member in session.world.members:
         session.ledger.note(member.name, "peer group", group_id, Answered.UNKNOWN)

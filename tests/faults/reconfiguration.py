@@ -45,6 +45,7 @@ def reconfigure_network(session: Session, chance: random.Random) -> None:
     if not candidates:
         return
     own = chance.choice(candidates)
+    session.unmanaged.add(own.name)
     answered, _ = session.ask(
         f"{own.name} unmanaged",
         lambda operator: operator.update_subcloud(own.name, {"management-state": "unmanaged"}),

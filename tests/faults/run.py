@@ -17,11 +17,13 @@ from tests.faults.checks import (
     strays_at_b,
     unsettled,
 )
+from tests.faults.claims import sync_what_was_robbed
 from tests.faults.course import Outcome, befall, end_faults, wait_until_quiet
 from tests.faults.disturbances import give_back, random_disturbance
 from tests.faults.fields import FIELDS
 from tests.faults.held import hold_a_sync
 from tests.faults.ledger import Answered
+from tests.faults.losses import group_unmet, lost, take_back
 from tests.faults.migration import come_home, managed_twice
 from tests.faults.networks import shown_wrongly
 from tests.faults.operations import random_operation
@@ -110,11 +112,14 @@ def _storm(session: Session, chance: random.Random, threads: list[threading.Thre
 
 
 def _check(session: Session) -> list[str]:
-    problems = list(session.broken)
+    world, problems = session.world, session.broken + session.caught
     if session.migrates:
         problems += _check_migrations(session)
-    problems += wait_until_quiet(lambda: unsettled(session.world) + _groups_unsettled(session))
+    sync_what_was_robbed(session)
+    problems += wait_until_quiet(lambda: _not_quiet(session) + managed_twice(world) + lost(session))
     problems += _unacknowledged(session) + _networks_wrong(session.world)
+    if not problems:
+        take_back(session)
     manage_again(session)
     session.say("quiet: " + _statuses(session))
     if not problems:
@@ -141,6 +146,10 @@ def _check_migrations(session: Session) -> list[str]:
     return problems
 
 
+def _not_quiet(session: Session) -> list[str]:
+    return unsettled(session.world) + _groups_unsettled(session)
+
+
 def _groups_unsettled(session: Session) -> list[str]:
     gateways = session.world.at_a.one("system-peers", session.world.b.name)["peer-controller-gateway-address"]
     found = []
@@ -165,8 +174,10 @@ def _unacknowledged(session: Session) -> list[str]:
     found = ledger.unmet(PEER, GATEWAY, peer["peer-controller-gateway-address"])
     members = {one["name"]: one for group_id in session.groups for one in at_a.members(group_id)}
     for member in world.members:
-        shown = members.get(member.name) or at_a.one("subclouds", member.name)
-        found += ledger.unmet(member.name, "peer group", shown["peer_group_id"])
+        shown = members.get(member.name) or at_a.find("subclouds", member.name)
+        if shown is None:
+            continue  # it is lost, which is found elsewhere
+        found += group_unmet(session, shown)
         for each in FIELDS:
             found += ledger.unmet(member.name, each.name, each.read(shown))
     for group_id in session.groups:

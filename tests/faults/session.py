@@ -47,6 +47,11 @@ class Session(Course):
         self.give_back: list[tuple[int, dict[str, object]]] = []
         # Whether sites migrate groups in this run; then nobody else takes them over.
         self.migrates = False
+        # Groups that B claimed or migrated, and those of whose copies some were deleted there.
+        self.claimed: set[int] = set()
+        self.robbed: set[int] = set()
+        # Members that A's operator asked to unmanage.
+        self.unmanaged: set[str] = set()
         # Primary IP version of all members, or any.
         self.family = ANY
         # Members whose network is being reconfigured, as far as is known.

@@ -6,6 +6,8 @@ import itertools
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -17,8 +19,9 @@ from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B
 from dcapi.lab.members import DUPLEX, SIMPLEX, Member, member
 from dcapi.lab.operator import Json, Operator, base64_text
 from dcapi.lab.ports import HOST, Port
-from dcapi.lab.site import LabSite
+from dcapi.lab.site import PROJECT_ROOT, LabSite
 from tests.faults import processes
+from tests.faults.course import Poser
 from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
 from tests.faults.pace import PACE, paced
 from tests.faults.record import Pause
@@ -45,6 +48,12 @@ HEARTBEAT_THRESHOLD = 2
 LEASE_SECONDS = float(SETTINGS["LEASE_SECONDS"])
 
 PEER_APP = "tests.faults.app:make()"
+# Defects that are planted at B too: there the copies are.
+AT_BOTH = frozenset({"copy"})
+
+# A user at each site who may manage subclouds, and not modify them.
+BYSTANDER, BYSTANDER_PASSWORD = "bystander", "Jetty*and 4 gulls"
+ADD_BYSTANDER = ("dcapi", "user", "add", BYSTANDER, "--role", "operator", "--password-stdin")
 
 SUBCLOUDS = 5
 SUBCLOUD_GROUPS = ("coast", "inland")
@@ -60,6 +69,18 @@ def deploy(operator: Operator, new: Member) -> None:
     operator.update_subcloud(new.name, values)
 
 
+def posers_at(site: LabSite, operator: Operator) -> tuple[Poser, ...]:
+    """Add a user without the right to modify; returns it and the one who has it."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *ADD_BYSTANDER]
+    said, environment = f"{BYSTANDER_PASSWORD}\n", site.environment()
+    subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, input=said, text=True, check=True, capture_output=True
+    )
+    bystander = Operator(site.url, BYSTANDER_PASSWORD, BYSTANDER)
+    bystander.log_in()
+    return Poser(site.name, operator, True), Poser(site.name, bystander, False)
+
+
 class World:
     """As a context manager it starts both sites, introduces them and deploys the subclouds at A."""
 
@@ -73,14 +94,16 @@ class World:
         self.a = LabSite(
             "site-a", folder / "a", port=port_a, public_url=self.to_a.url, settings=SETTINGS, app=app
         )
+        app = app if plant in AT_BOTH else PEER_APP
         self.b = LabSite(
-            "site-b", folder / "b", port=port_b, public_url=self.to_b.url, settings=SETTINGS, app=PEER_APP
+            "site-b", folder / "b", port=port_b, public_url=self.to_b.url, settings=SETTINGS, app=app
         )
         self.sites = (self.a, self.b)
         self.at_a = Operator(self.a.url, self.a.admin_password)
         self.at_b = Operator(self.b.url, self.b.admin_password)
         self.databases: dict[str, Database] = {}
         self.members: list[Member] = []
+        self.posers: list[Poser] = []
         self.pauses: list[Pause] = []
         self._stack = ExitStack()
 
@@ -108,6 +131,8 @@ class World:
             site.launch()
         for site in self.sites:
             site.wait_ready()
+        for site, operator in ((self.a, self.at_a), (self.b, self.at_b)):
+            self.posers += posers_at(site, operator)
         self._introduce()
         for name in SUBCLOUD_GROUPS:
             self.at_a.create(

@@ -68,10 +68,15 @@ def _judge_migrating(here: Side, there: Side, *, claims: bool) -> Verdict:
 
     Where both know the peer as the leader, nothing is left to let go: it migrates members that failed, or it
     repeats what it was told of a migration that came to nothing, and two notes would keep each other alive.
+    So they would where each leads by its own word and was told that the other one migrates: what the peer
+    could take was let go when that was noted here, and the lower number follows whoever took the group over.
     """
     if claims:
         return Verdict.WAIT
-    return Verdict.FOLLOW if there.leads and here.is_led_by(there) else Verdict.CEDE
+    if not there.leads:
+        return Verdict.CEDE
+    two_notes = here.leads and here.group.is_migrating and here.group.priority < there.group.priority
+    return Verdict.FOLLOW if here.is_led_by(there) or two_notes else Verdict.CEDE
 
 
 def _judge_two_leaders(here: Side, there: Side, *, claims: bool) -> Verdict:

@@ -23,11 +23,12 @@ from dcapi.lab.pair import peer_fields
 from dcapi.lab.ports import HOST, Port
 from dcapi.lab.site import LabSite
 from tests.faults import processes
+from tests.faults.course import Poser
 from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
 from tests.faults.pace import PACE, paced
 from tests.faults.record import Pause
 from tests.faults.wire import Wire
-from tests.faults.world import HEARTBEAT_SECONDS, HEARTBEAT_THRESHOLD, SETTINGS, deploy
+from tests.faults.world import HEARTBEAT_SECONDS, HEARTBEAT_THRESHOLD, SETTINGS, deploy, posers_at
 from tests.postgres import temporary_database
 
 D = "D"
@@ -71,6 +72,7 @@ class OriginalWorld:
         self.databases: dict[str, Database] = {}
         self.pauses: list[Pause] = []
         self.members: list[Member] = []
+        self.posers: list[Poser] = []
         self._stack = ExitStack()
 
     # -- Its life --
@@ -97,6 +99,7 @@ class OriginalWorld:
         self._stack.callback(self.o.close)
         self.o.start()
         self.d.start()
+        self.posers += posers_at(self.d, self.at_d)
         self._introduce()
         self.members = [self.new_member() for _ in range(SUBCLOUDS)]
         for new in self.members:

@@ -39,6 +39,19 @@ def test_primary_restored_from_a_backup_follows_its_peer(site: Site) -> None:
     assert group(site)["system_leader_id"] == site.there.uuid
 
 
+def test_two_notes_of_a_migration_that_is_over_do_not_keep_each_other_alive(site: Site) -> None:
+    in_sync(site)
+    site.there.group_named("trains")["migration_status"] = "migrating"
+    audit(site)
+    assert group(site)["migration_status"] == "migrating"
+    # The peer has taken the group over, and was then told by somebody that another site migrates it.
+    take_over(site, status="migrating")
+    audit(site)
+    assert set(states(site).values()) == {FOLLOWING}
+    assert group(site)["system_leader_id"] == site.there.uuid
+    assert group(site)["migration_status"] is None
+
+
 def test_a_group_that_a_third_site_leads_there_is_left_alone(site: Site) -> None:
     in_sync(site)
     site.there.group_named("trains")["system_leader_id"] = "99999999-2222-4333-8444-555555555555"

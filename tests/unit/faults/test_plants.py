@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from dcapi.errors import Conflict
+from dcapi.errors import BadRequest, Conflict
 from dcapi.peers.adapter import PeerAdapter
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.remote import RemoteGroup
@@ -18,10 +18,13 @@ from dcapi.runtime import Runtime, Site
 from dcapi.services.inventory import membership
 from dcapi.services.inventory.membership import CallerKind
 from dcapi.sync import asking, attributes, peer_copy
+from dcapi.sync.audit import fates
 from dcapi.sync.leftover import Leftover
 from dcapi.sync.run import cleaning, sync
 from dcapi.sync.status import Event
 from dcapi.sync.takeover import cede, originals
+from dcapi.sync.values.merge import Values
+from dcapi.sync.values.plan import Pushed
 from dcapi.tasks import leases
 from dcapi.tasks.hold import Hold, LeaseLost, TakenLease, read_clocks
 from tests.faults import app
@@ -36,6 +39,8 @@ REPLACED = (
     (cede, "_cede_by_original"),
     (membership, "CEDING_RULES"),
     (asking, "note_asked"),
+    (fates.MemberHere, "is_deletable"),
+    (membership.Situation, "manages_copy"),
 )
 
 
@@ -92,6 +97,44 @@ def test_who_lost_its_lease_neither_sends_nor_writes_until_leases_are_forgotten(
     app.PLANTS["lease"]()
     send_under(hold)
     write_under(hold)
+
+
+MEMBER = fates.MemberHere(
+    id=1,
+    name="mill-1",
+    region_name="7" * 32,
+    in_group=True,
+    managed=True,
+    deploy_status="complete",
+    values=Values("", "", "24.09", {}, None),
+    pushed=Pushed("mill-1", "digest"),
+)
+
+
+def test_what_was_managed_is_let_go_until_that_is_forgotten() -> None:
+    def fate() -> Any:
+        outside = {MEMBER.region_name: None}
+        plan = fates.plan_following([MEMBER], [], outside, primary=True, max_length=10**6)
+        return plan.steps[0].fate
+
+    assert fate() is fates.Fate.LET_GO
+    app.PLANTS["managed"]()
+    assert fate() is fates.Fate.DELETED
+
+
+def test_no_copy_is_managed_until_copies_are_forgotten() -> None:
+    situation = membership.Situation(
+        CallerKind.PEER,
+        "unmanaged",
+        "offline",
+        "secondary",
+        given=frozenset({"management_state"}),
+        wanted_state="managed",
+    )
+    with pytest.raises(BadRequest):
+        membership.check_update(situation)
+    app.PLANTS["copy"]()
+    membership.check_update(situation)
 
 
 @pytest.mark.parametrize("module", [attributes, cleaning, peer_copy])

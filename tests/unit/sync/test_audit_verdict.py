@@ -42,6 +42,10 @@ def secondary(leader: str = A, status: str | None = None) -> Side:
         # Both know the leader: there is nothing to let go, and two notes must not keep each other alive.
         (secondary(A, "migrating"), primary(A, "migrating"), Verdict.FOLLOW),
         (primary(B), secondary(B, "migrating"), Verdict.FOLLOW),
+        # Nor where B took over, A did not hear it, and each was told that the other one migrates.
+        (primary(A, "migrating"), secondary(B, "migrating"), Verdict.FOLLOW),
+        (secondary(B, "migrating"), primary(A, "migrating"), Verdict.CEDE),
+        (primary(), secondary(B, "migrating"), Verdict.CEDE),
         (secondary(B, "migrating"), primary(A, "complete"), Verdict.FOLLOW),
         (primary(A, "complete"), secondary(B, "migrating"), Verdict.WAIT),
         (primary(A, "complete"), secondary(B), Verdict.WAIT),
