@@ -276,13 +276,13 @@ def _somebody(role: str) -> Caller:
 
 def secret_table() -> str:
     """What counts as a secret, with an example and a neighbour for each row."""
-    rows = [(row.what, _example(row, row.secret), _example(row, row.plain)) for row in SECRETS]
+    rows = [(row.what, *(_shown(row, pair) for pair in (row.example, row.neighbour))) for row in SECRETS]
     return table(("A secret is", "such as", "but not"), rows)
 
 
-def _example(row: SecretRow, example: tuple[str, str]) -> str:
+def _shown(row: SecretRow, pair: tuple[str, str]) -> str:
     """A key, or a value that counts under any key; on one line."""
-    key, value = example
+    key, value = pair
     return f"`{key if row.words else value}`".replace("\n", "\\n")
 
 

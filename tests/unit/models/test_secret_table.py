@@ -12,13 +12,23 @@ from dcapi.models.secret_values import is_secret
 
 NUMBERS = "10.0.0.1"
 PEM = "-----BEGIN {0} KEY-----\nMHcCAQEE\n-----END {0} KEY-----"
+# How texts give a value under a name.
+GIVEN = (
+    "{}=x",
+    "{}: x",
+    "{} = x",
+    "'{}': 'x'",
+    "env['{}']='x'",
+    '\\"{}\\":\\"x\\"',
+    "a\n  {}:\n    x",
+)
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB{}\n-----END CERTIFICATE-----\n"
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.secret[0])
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.example[0])
 def test_each_row_tells_a_secret_from_its_neighbour(row: Row) -> None:
-    assert is_secret(*row.secret)
-    assert not is_secret(*row.plain)
+    assert is_secret(*row.example)
+    assert not is_secret(*row.neighbour)
 
 
 @pytest.mark.parametrize("word", [word for row in KEY_ROWS for word in row.words])
@@ -36,7 +46,15 @@ def test_each_word_of_the_table_ends_a_key_in_every_spelling(word: str) -> None:
 @pytest.mark.parametrize("word", [word for row in KEY_ROWS for word in row.words])
 def test_each_word_of_the_table_tells_of_a_secret_in_a_text(word: str) -> None:
     for name in (word, word.upper(), word.replace(" ", "_"), word.replace(" ", "-"), f"root{word}"):
-        for given in ("{}=x", "{}: x", "{} = x", "'{}': 'x'", '\\"{}\\":\\"x\\"', "a\n  {}:\n    x"):
+        for given in (
+            "{}=x",
+            "{}: x",
+            "{} = x",
+            "'{}': 'x'",
+            "env['{}']='x'",
+            '\\"{}\\":\\"x\\"',
+            "a\n  {}:\n    x",
+        ):
             assert is_secret("script", f"quiet {given.format(name)}"), (name, given)
     for text in (f"{word}_name=x", f"{word} x", f"{word}=", f"{word}: \n", f"{word}=''"):
         assert not is_secret("script", text), text
