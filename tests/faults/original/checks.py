@@ -51,11 +51,11 @@ def unsettled(session: OriginalSession) -> list[str]:
     if world.o.migrates():
         found.append("O migrates")
     for picture in pictures:
-        found += group_unsettled(picture, world.o.switches.version)
+        found += group_unsettled(picture, world.o.switches.version, o_was_killed=session.o_was_killed)
     return found
 
 
-def group_unsettled(picture: Picture, version: Version) -> list[str]:
+def group_unsettled(picture: Picture, version: Version, *, o_was_killed: bool = False) -> list[str]:
     """What is not at rest in a group, or not agreed on."""
     name, d, o = picture.shared.name, picture.d, picture.o
     found = [f"{one} of {name} is managed at both sites" for one in sorted(d.manages & o.manages)]
@@ -68,8 +68,10 @@ def group_unsettled(picture: Picture, version: Version) -> list[str]:
         found.append(f"{name} is {o.status} at O{'' if o.works or o.status != MIGRATING else ', left over'}")
     if o.sync_status == "syncing":
         found.append(f"{name} is syncing at O")
-    # An original tells its status once: what a kill or the wire took from that is known at O alone.
-    is_untold = picture.shared.primary == O and o.sync_status == "out-of-sync"
+    # An original tells its status once, before it writes its own: what the wire took from that is known at O
+    # alone, and what O was killed after at D alone.
+    shown = {o.sync_status, d.sync_status if o_was_killed else None}
+    is_untold = picture.shared.primary == O and "out-of-sync" in shown
     if d.sync_status != o.sync_status and not (d.says_why or o.says_why or is_untold):
         found.append(f"{name} is {d.sync_status} at D, {o.sync_status} at O, and neither says why")
     if picture.nowhere and d.sync_status == "in-sync":

@@ -17,6 +17,7 @@ PARTED_SECONDS = paced_range(1.0, 6.0)
 def kill_original(session: OriginalSession, chance: random.Random) -> None:
     world = session.world
     session.say("O is killed")
+    session.o_was_killed = True
     world.o.kill()
     session.over.wait(chance.uniform(*chance.choice((DOWN_SECONDS, PARTED_SECONDS))))
     world.o.start()

@@ -112,7 +112,11 @@ def due_call(picture: Picture) -> str | None:
     if picture.nowhere or picture.d.leader != picture.o.leader:
         leader = D if picture.d.leads else O
         return next((site for site in (leader, D, O) if waiting[site]), picture.shared.primary)
-    return None if picture.is_home else picture.shared.primary
+    if picture.is_home:
+        return None
+    # Where nothing waits at home, what the other site has goes there first: it takes the rest over.
+    home, other = picture.shared.primary, picture.shared.secondary
+    return next((site for site in (home, other) if waiting[site]), home)
 
 
 # -- Reading it --

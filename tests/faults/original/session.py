@@ -48,6 +48,8 @@ class OriginalSession(Course):
         # Texts and networks of members that are at home at D, as it acknowledged them.
         self.ledger = Ledger()
         self.members: dict[str, Member] = {}
+        # What it told before it is known at D, and perhaps at D alone.
+        self.o_was_killed = False
 
     # -- How it begins --
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,3 +114,20 @@ def test_traceback_and_answer_500_are_problems_of_the_log() -> None:
     access = "2026-11-30T15:00:37.732Z INFO 7 gunicorn.access [-] answered status={} "
     assert log_problems([access.format(503), access.format(409)]) == []
     assert len(log_problems([access.format(500), "Traceback (most recent call last):"])) == 2
+
+
+def test_home_has_nothing_to_take_so_the_other_site_takes_first() -> None:
+    """Each took one member over, and let the other one go for it."""
+    shared = Shared("coast", "O", ("mill-1", "mill-2"))
+    d = replace(half("D", MANAGED, leader="O"), members={"mill-1": MANAGED, "mill-2": COPY})
+    o = replace(half("O", MANAGED, leader="O"), members={"mill-1": LET_GO, "mill-2": MANAGED})
+    assert due_call(Picture(shared, d, o)) == "D"
+
+
+def test_what_an_original_told_before_it_was_killed_stays_at_d() -> None:
+    seen = picture(
+        half("D", COPY, leader="O", sync_status="out-of-sync"), half("O", MANAGED, leader="O"), primary="O"
+    )
+    assert group_unsettled(seen, Version.V2, o_was_killed=True) == []
+    [found] = group_unsettled(seen, Version.V2)
+    assert found == "coast is out-of-sync at D, in-sync at O, and neither says why"
