@@ -8,6 +8,7 @@ from tests.faults import disturbances
 from tests.faults.disturbances import DOWN_SECONDS
 from tests.faults.original.session import OriginalSession
 from tests.faults.pace import paced_range
+from tests.faults.posing import pose_as_site
 from tests.faults.troubles import Reset
 
 # Long enough for either site to declare the other one unavailable.
@@ -51,4 +52,5 @@ DISTURBANCES = {
     disturbances.stop_worker: 2,
     disturbances.stop_master: 1,
     disturbances.disturb_database: 3,
+    pose_as_site: 3,
 }

@@ -57,7 +57,7 @@ def play(world: OriginalWorld, seed: int) -> Outcome:
         session.disturbed[version.name] += 1
         processes.set_workers(world.d, chance.randint(FEWEST_WORKERS, MOST_WORKERS))
         session.set_up(chance)
-        outcome.problems += _episodes(session, chance) + session.broken
+        outcome.problems += _episodes(session, chance) + session.broken + session.caught
         outcome.problems += _check(session, noted)
         outcome.problems += log_problems(_lines_since(world, log))
         if not outcome.problems:
