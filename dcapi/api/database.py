@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from dcapi.api.disconnects import refuse_when_abandoned
@@ -17,6 +19,8 @@ from dcapi.models.keyring import Keyring
 from dcapi.runtime import UnitOfWork
 from dcapi.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 
 class SiteSession(FlaskSession):
     """A session that commits nothing for another site that does not wait for its answer any more."""
@@ -24,6 +28,16 @@ class SiteSession(FlaskSession):
     def commit(self) -> None:
         refuse_when_abandoned()
         super().commit()
+
+    def close(self) -> None:
+        """Give the connection back. What was to be rolled back on a lost one is gone: that fails nobody."""
+        transaction = self.get_transaction()
+        try:
+            super().close()
+        except DBAPIError as error:
+            logger.warning("a connection to the database was lost: %s", error.orig)
+            if transaction is not None:
+                transaction.close(invalidate=True)
 
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": SiteSession})
