@@ -11,7 +11,7 @@ import requests
 from dcapi.models.base import LARGEST_ID
 from dcapi.models.limits import LARGEST
 from dcapi.peers.remote import Answer
-from dcapi.peers.texts import clean
+from dcapi.peers.texts import told
 from dcapi.peers.translate import Call
 
 
@@ -103,7 +103,7 @@ def list_of(response: requests.Response, key: str, shape: Shape, call: Call) -> 
 def message_of(response: requests.Response, call: Call) -> str | None:
     """The message of an answer that holds nothing else, fit for a log; None when it is null."""
     message: str | None = one_of(response, {"message": "text?"}, call)["message"]
-    return None if message is None else clean(message, call.secrets)
+    return None if message is None else told(message, call.secrets)
 
 
 def check_deleted(response: requests.Response, call: Call) -> None:

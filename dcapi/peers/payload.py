@@ -10,9 +10,6 @@ import yaml
 
 from dcapi.models.secret_values import is_masked, secret_texts
 
-# What is shorter than this stands in too many words to be hidden in them.
-SHORTEST_SECRET = 4
-
 # Name of a part, then its file name (None for a text part) and content.
 Form = list[tuple[str, tuple[str | None, bytes]]]
 
@@ -67,7 +64,7 @@ def secrets_in(*values: dict[str, Any] | None) -> list[str]:
     """What a text about these values must not hold, encoded or not."""
     texts = [text for each in values for text in secret_texts(each) if not is_masked(text)]
     decoded = [plain for text in texts if (plain := _decoded(text))]
-    return [text for text in texts + decoded if len(text) >= SHORTEST_SECRET]
+    return [text for text in texts + decoded if text]
 
 
 def _decoded(text: str) -> str:

@@ -18,6 +18,9 @@ from dcapi.models.limits import DIRECTIONS
 LONGEST_BODY = 64 * 1024
 LONGEST_TEXT = 500
 HIDDEN = "***"
+# A shorter secret stands in too many words to be hidden in them.
+SHORTEST_HIDDEN = 4
+LEFT_OUT = "(left out, because it may hold a secret)"
 # Shorter lines of a secret of many lines are no secrets.
 SHORTEST_LINE = 4
 # Python writes a text that holds both of them between single ones: the first four characters, then the rest.
@@ -46,9 +49,18 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
+def told(text: str, secrets: Iterable[str]) -> str:
+    """What a peer says, without secrets; left out when one in it is too short to be hidden."""
+    short = (secret for secret in secrets if secret.strip() and len(secret) < SHORTEST_HIDDEN)
+    if any(form in text for secret in short for form in _forms(secret)):
+        return LEFT_OUT
+    return clean(text, secrets)
+
+
 def _hide(text: str, secrets: Iterable[str]) -> str:
     """A text without its secrets, also escaped or encoded; the longest first: one may hold another."""
-    forms = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
+    hidden = [secret for secret in secrets if len(secret) >= SHORTEST_HIDDEN]
+    forms = {form for secret in hidden for part in _parts(secret) for form in _forms(part)}
     for form in sorted(filter(None, forms), key=len, reverse=True):
         text = text.replace(form, HIDDEN)
     return text

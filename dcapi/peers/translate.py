@@ -14,7 +14,7 @@ import urllib3
 
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.exchange import AddressRefused, AnswerTooLong, Exchange
-from dcapi.peers.texts import clean, readable
+from dcapi.peers.texts import clean, readable, told
 
 # Statuses that say "not now": the peer, or what stands before it, did not get to the request or through it.
 AWAY = {429, 502, 503, 504}
@@ -64,11 +64,11 @@ class Call:
         return self.changing and self.method in CHANGING
 
     def message(self, happened: str) -> str:
-        return clean(f"Peer {self.peer}: {self.method} {self.what}: {happened}", self.secrets)
+        """Our own sentence: what a peer says in it has been rid of secrets."""
+        return clean(f"Peer {self.peer}: {self.method} {self.what}: {happened}")
 
     def refused(self, happened: str, status: int = 0, *, maybe_sent: bool = False) -> PeerRefused:
-        text = clean(happened, self.secrets)
-        return PeerRefused(self.message(happened), status, text, maybe_sent=maybe_sent)
+        return PeerRefused(self.message(happened), status, clean(happened), maybe_sent=maybe_sent)
 
     def senseless(self, expected: str, status: int) -> PeerRefused:
         """An answer that claims success and is not what it should be: what it did is not known."""
@@ -84,16 +84,15 @@ def failure_of(error: Exception, exchange: Exchange, call: Call) -> PeerError:
         return call.refused(senseless, maybe_sent=maybe_sent)
     happened = _away(error, exchange)
     dropped = exchange.sent and not exchange.fresh and not exchange.received and not _timed_out(error)
-    return PeerUnavailable(
-        call.message(happened), text=clean(happened, call.secrets), maybe_sent=maybe_sent, dropped=dropped
-    )
+    message = call.message(happened)
+    return PeerUnavailable(message, text=clean(happened), maybe_sent=maybe_sent, dropped=dropped)
 
 
 def refusal_of(response: requests.Response, call: Call) -> PeerError:
     """What an answer without success means."""
     status = response.status_code
     if 300 <= status < 400:
-        where = _redirected_to(response) if call.shows_answers else "another place"
+        where = told(_redirected_to(response), call.secrets) if call.shows_answers else "another place"
         return call.refused(f"redirected to {where}, which is not followed", status)
     text = readable(response.content, call.secrets) if call.shows_answers else ""
     message = call.message(f"answered {status}{_told(text, call)}")
@@ -106,7 +105,7 @@ def refusal_of(response: requests.Response, call: Call) -> PeerError:
 def _told(text: str, call: Call) -> str:
     if not call.shows_answers:
         return "; what it says is not shown before it has accepted a login"
-    return f": {text}" if text else " without further details"
+    return f": {told(text, call.secrets)}" if text else " without further details"
 
 
 def check_success(response: requests.Response, call: Call) -> None:

@@ -16,7 +16,7 @@ from dcapi.models.states import (
 )
 from dcapi.peers.payload import secrets_in
 from dcapi.peers.remote import RemoteSubcloud
-from dcapi.peers.texts import clean
+from dcapi.peers.texts import told
 from dcapi.sync.audit.decisions import AuditPlan, Fate, MemberDecision, MemberHere
 from dcapi.sync.values.digest import read_digest
 from dcapi.sync.values.merge import (
@@ -156,7 +156,7 @@ def _kept_error(member: MemberHere, copy: RemoteSubcloud) -> str:
     """
     here, there = member.values, (copy.saved_payload, copy.install_values)
     secrets = secrets_in(here.saved_payload, here.install_values, *there)
-    return clean(copy.error_description, secrets) or NO_ERRORS
+    return told(copy.error_description, secrets) or NO_ERRORS
 
 
 def _follow_values(

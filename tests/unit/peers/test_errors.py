@@ -16,7 +16,8 @@ from dcapi.peers.address import PeerAddress
 from dcapi.peers.errors import PeerError, PeerRefused, PeerUnavailable
 from dcapi.peers.exchange import AnswerTooLong, Exchange, Limits
 from dcapi.peers.retry import pause_before_retry
-from dcapi.peers.translate import Call, failure_of
+from dcapi.peers.texts import LEFT_OUT
+from dcapi.peers.translate import Call, failure_of, refusal_of
 
 LIMITS = Limits(connect=5.0, read=30.0, answer=1000)
 GET = Call("site-b", "GET", "subclouds")
@@ -162,3 +163,19 @@ def test_a_password_that_is_no_base64_text_is_refused_without_being_shown(stored
     with pytest.raises(PeerRefused, match="System peer site-b: the stored password is not base64") as refusal:
         address(stored).login_password()
     assert stored not in refusal.value.message
+
+
+def refused(body: str, *secrets: str) -> PeerError:
+    response = requests.Response()
+    response.status_code, response._content = 400, body.encode()
+    return refusal_of(response, Call("quay-peer", "PATCH", "subclouds/quay", secrets=secrets))
+
+
+def test_a_secret_is_hidden_in_what_a_peer_says_and_not_in_our_own_words() -> None:
+    error = refused('{"description": "quay is no name"}', "quay")
+    assert error.message == "Peer quay-peer: PATCH subclouds/quay: answered 400: *** is no name"
+
+
+def test_a_short_secret_takes_a_text_of_the_peer_with_it() -> None:
+    error = refused('{"description": "ab1 is no password"}', "ab1")
+    assert error.message == f"Peer quay-peer: PATCH subclouds/quay: answered 400: {LEFT_OUT}"

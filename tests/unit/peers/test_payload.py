@@ -75,5 +75,5 @@ def test_the_secrets_of_a_payload_are_known_encoded_and_not() -> None:
     payload = SubcloudPayload(
         "quay", "r", bootstrap_values=values, install_values={"bmc_password": "c2VhbA=="}
     )
-    assert set(payload.secrets()) == {"Qm9sbGFyZCo3", "Bollard*7", "Winch 3", "c2VhbA==", "seal"}
+    assert set(payload.secrets()) == {"Qm9sbGFyZCo3", "Bollard*7", "Winch 3", "c2VhbA==", "seal", "x"}
     assert "Winch" not in repr(payload)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcapi.peers.texts import HIDDEN, LONGEST_TEXT, clean, readable
+from dcapi.peers.texts import HIDDEN, LEFT_OUT, LONGEST_TEXT, clean, readable, told
 
 PAGE = """<html><head><title>400 Bad Request</title><style>p {}</style></head><body>
 <h1>400 Bad Request</h1>
@@ -90,7 +90,7 @@ AWKWARD = "Möwe 'n \"Tau\\9\nund ein Poller"
 
 
 @pytest.mark.parametrize(
-    "told",
+    "written",
     [
         repr({"passphrase": AWKWARD}),
         repr({"passphrase": AWKWARD.replace('"', "")}),
@@ -104,17 +104,22 @@ AWKWARD = "Möwe 'n \"Tau\\9\nund ein Poller"
     ],
 )
 @pytest.mark.parametrize("page", ["{}", "<body><h1>500</h1>x<br /><br />{}</body>", "500 because of {}"])
-def test_a_secret_is_hidden_however_a_program_writes_it_down(told: str, page: str) -> None:
-    body = page.format(html.escape(told) if "<" in page else told)
+def test_a_secret_is_hidden_however_a_program_writes_it_down(written: str, page: str) -> None:
+    body = page.format(html.escape(written) if "<" in page else written)
     text = readable(body.encode(), [AWKWARD, AWKWARD.replace('"', "")])
     assert HIDDEN in text
     assert not [word for word in ("Tau", "Poller") if word in text], text
 
 
+def test_a_text_that_may_hold_a_short_secret_is_left_out() -> None:
+    assert told("the BMC refused ab1 as a password", ["ab1", "", " "]) == LEFT_OUT
+    assert told("the BMC does not answer", ["ab1", "", " "]) == "the BMC does not answer"
+
+
 @given(st.text(), st.text(alphabet="abcXYZ019+/=-_", min_size=6), st.text())
 def test_a_secret_is_in_no_text_whatever_surrounds_it(before: str, secret: str, after: str) -> None:
-    told = before + secret + after
-    for body in (told, json.dumps({"description": told}), f"<body><br /><br />{told}</body>"):
+    whole = before + secret + after
+    for body in (whole, json.dumps({"description": whole}), f"<body><br /><br />{whole}</body>"):
         assert secret not in readable(body.encode("utf-8", "replace"), [secret])
 
 
