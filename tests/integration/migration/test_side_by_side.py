@@ -63,6 +63,21 @@ def test_coordinators_that_meet_let_no_more_members_in(site: Survivor) -> None:
     site.expect_complete()
 
 
+def test_a_member_that_arrives_makes_room_for_one_alone(site: Survivor) -> None:
+    for number in range(1, 8):
+        site.add_member(f"edge-{number}")
+    site.change(SubcloudPeerGroup, 1, max_subcloud_rehoming=3)
+    site.be_away()
+    site.begin()
+    for member in range(1, 4):
+        all_steps(site.runtime, "migrate")
+        assert at_work(site) == 3
+        all_steps(site.runtime, "rehome", member)
+        assert at_work(site) == 2
+    site.run_jobs()
+    site.expect_complete()
+
+
 def test_a_migration_that_is_waited_for_is_answered_with_its_outcome(site: Survivor) -> None:
     """The jobs of this site run in the test alone: what is waited for comes when the time is up."""
     site.add_member()

@@ -140,6 +140,21 @@ def with_deployer(site: Survivor, deployer: SimulatedDeployer, subcloud_id: int 
     all_steps(replace(site.runtime, deployer=deployer), "rehome", subcloud_id)
 
 
+def test_a_step_leaves_alone_a_member_whose_status_has_changed(site: Survivor) -> None:
+    class Slow(Listening):
+        def begin(self, phase: Phase, target: Target) -> StepState:
+            site.change(Subcloud, 1, deploy_status="rehome-pending")
+            return super().begin(phase, target)
+
+    site.add_member()
+    site.be_away()
+    site.begin()
+    all_steps(site.runtime, "migrate")
+    assert site.standing() == ("pre-rehome", "unmanaged")
+    with_deployer(site, Slow(Failed("no route to host")))
+    assert site.standing() == ("rehome-pending", "unmanaged")
+
+
 def test_the_deployer_gets_what_the_other_site_kept_here_with_its_secrets(site: Survivor) -> None:
     subcloud_id = site.add_member()
     with site.runtime.unit_of_work() as session:

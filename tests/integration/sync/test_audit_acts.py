@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from unittest.mock import Mock
 
 import pytest
 
 from dcapi.log import AUDIT_LOGGER
 from dcapi.models import Subcloud
+from dcapi.tasks.hold import LeaseLost
 from tests.integration.audit_lines import acts, audit_lines
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
@@ -42,6 +44,20 @@ def test_a_site_that_follows_says_whom_and_in_what(site: Site, caplog: pytest.Lo
     assert {line["sender"] for line in audit_lines(caplog) if "peer" in line} == {"peer"}
     caplog.clear()
     audit(site)
+    assert acts(caplog) == []
+
+
+def test_what_an_audit_did_not_commit_is_not_told(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_sync(site, "edge-1")
+    begin_migration(site)
+    note_served = Mock(side_effect=LeaseLost("lost"))
+    monkeypatch.setattr("dcapi.sync.audit.audit.note_served", note_served)
+    caplog.clear()
+    audit(site)
+    assert note_served.called
+    assert set(states(site).values()) == {AT_HOME}
     assert acts(caplog) == []
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
 from dcapi.peers.errors import PeerRefused
+from dcapi.sync.audit import locked_rows
+from dcapi.sync.audit.locked_rows import Outdated
+from dcapi.sync.audit.reading import begin
 from dcapi.sync.reconcile import Reconciler, associations_outstanding
 from tests.integration.sync.conftest import Site
 from tests.integration.sync.takeovers import (
@@ -125,6 +131,26 @@ def test_change_while_the_peer_was_read_restarts_the_audit(site: Site) -> None:
     audit(site)
     assert states(site)["edge-1"] == LETTING_GO
     assert states(site)["edge-2"] == LETTING_GO
+
+
+def test_a_member_that_joins_while_rows_are_locked_restarts_the_audit(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_sync(site)
+    newcomer = site.add_member("edge-3", group_id=None)
+    lock_in_order = locked_rows._lock_in_order
+
+    def let_one_join(session: Session, table: type[Any], which: ColumnElement[bool]) -> list[Any]:
+        rows = lock_in_order(session, table, which)
+        if table is Subcloud:
+            session.execute(update(Subcloud).where(Subcloud.id == newcomer).values(peer_group_id=1))
+        return rows
+
+    monkeypatch.setattr(locked_rows, "_lock_in_order", let_one_join)
+    with site.runtime.unit_of_work() as session:
+        beginning = begin(session, session.get_one(PeerGroupAssociation, 1), to_ask=False)
+        with pytest.raises(Outdated):
+            locked_rows.lock(session, site.runtime, beginning, None)
 
 
 def test_a_migration_that_began_here_is_not_disturbed(site: Site) -> None:

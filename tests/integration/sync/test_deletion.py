@@ -72,6 +72,18 @@ def test_a_deletion_that_was_cut_off_is_finished_in_the_background(quiet: Site, 
     assert is_clean(quiet)
 
 
+def test_a_deletion_half_done_waits_until_the_peer_answers_again(quiet: Site) -> None:
+    quiet.peer.fail(LOST, on="delete_association", after=True)
+    assert delete(quiet).status_code == 422
+    quiet.peer.fail(GONE, times=None)
+    sweep(quiet)
+    assert quiet.row().deleting
+    quiet.peer.heal()
+    sweep(quiet)
+    assert is_gone(quiet)
+    assert is_clean(quiet)
+
+
 def test_a_refusal_after_something_was_deleted_keeps_the_mark(quiet: Site) -> None:
     quiet.peer.fail(PeerRefused("500", 500, ""), on="delete_association")
     assert delete(quiet).status_code == 422

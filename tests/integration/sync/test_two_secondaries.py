@@ -99,6 +99,26 @@ def test_migration_told_and_never_done_is_forgotten(shared: World) -> None:
     assert status(shared) is None
 
 
+def test_migration_that_came_to_nothing_is_over_though_a_third_site_is_disabled(
+    shared: World,
+) -> None:
+    take_over_there(shared)
+    settle(shared, 1)
+    come_home(shared)
+    answer = shared.operator.patch("/system-peers/2", json={"administrative_state": "disabled"})
+    assert answer.status_code == 200, answer.text
+    settle(shared, 1)
+    assert [row.unfollowed for row in shared.read(PeerGroupAssociation)] == [False, True]
+    begin_there(shared)
+    tell(shared, "migrating")
+    settle(shared, 1)
+    assert members(shared) == LET_GO
+    shared.peers[1].site.group_named("trains")["migration_status"] = None
+    settle(shared, 1)
+    assert members(shared) == AT_HOME
+    assert status(shared) is None
+
+
 def test_old_takeover_of_a_third_site_does_not_count_while_one_migrates(
     shared: World,
 ) -> None:

@@ -38,6 +38,13 @@ def test_a_copy_whose_sending_was_cut_off_is_sent_again() -> None:
     assert make_plan([wanted], [copy_of(wanted)], ledger).update == [wanted]
 
 
+def test_a_copy_that_may_have_got_something_newer_is_sent_again() -> None:
+    wanted = member()
+    newer = Pushed(wanted.name, wanted.digest, sending="digest of another password")
+    plan = make_plan([wanted], [copy_of(wanted)], {wanted.region_name: newer})
+    assert plan.update == [wanted]
+
+
 def test_a_member_under_another_name_is_replaced() -> None:
     wanted = member()
     old = copy_of(wanted, name="before-the-rename")
@@ -67,6 +74,12 @@ def test_what_was_pushed_and_left_the_group_there_too_is_looked_for() -> None:
     left = member()
     plan = make_plan([], [], pushed(left))
     assert plan.remove == [Removal(left.region_name, left.name, look_first=True)]
+
+
+def test_what_may_have_arrived_before_it_left_the_group_is_looked_for() -> None:
+    left = member()
+    ledger = {left.region_name: Pushed(left.name, None, sending=left.digest)}
+    assert make_plan([], [], ledger).remove == [Removal(left.region_name, left.name, look_first=True)]
 
 
 def test_removed_member_that_reappears_is_removed_again() -> None:

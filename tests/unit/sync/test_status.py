@@ -39,6 +39,7 @@ def association(before: SyncStatus, cause: FailureCause | None = None) -> PeerGr
         sync_status=before,
         sync_cause=cause,
         sync_message=NO_MESSAGE,
+        revision=0,
         remote_association_id=7,
         peer=SystemPeer(availability_state=PeerAvailability.CREATED, peer_name="b"),
     )

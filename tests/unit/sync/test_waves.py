@@ -77,6 +77,18 @@ def test_an_admin_network_and_the_second_family_are_waited_for() -> None:
     assert order_of(make_plan(wanted, copies, {})) == [{"a"}, {"b"}]
 
 
+def test_who_gets_the_ranges_of_several_waits_for_all_of_them() -> None:
+    lower = {"management_end_address": "10.70.1.40"}
+    upper = {"management_start_address": "10.70.1.50"}
+    copies = [
+        copy_of(networked("low", 1, **lower)),
+        copy_of(networked("high", 1, **upper)),
+        copy_of(networked("far", 2)),
+    ]
+    wanted = [networked("low", 2), networked("high", 3), networked("far", 4), networked("new", 1)]
+    assert order_of(make_plan(wanted, copies, {})) == [{"high", "far"}, {"low"}, {"new"}]
+
+
 def test_a_copy_without_form_is_waited_for_by_nobody() -> None:
     copies = [copy_of(networked("a", 1), saved_payload={"management_subnet": "anything"})]
     assert order_of(make_plan([networked("a", 2), networked("b", 1)], copies, {})) == [{"a", "b"}]
