@@ -34,7 +34,6 @@ RUN_ENDS = [
 
 def association(before: SyncStatus, cause: FailureCause | None = None) -> PeerGroupAssociation:
     return PeerGroupAssociation(
-        revision=0,
         association_type=AssociationType.PRIMARY,
         sync_status=before,
         sync_cause=cause,
