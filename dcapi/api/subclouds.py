@@ -26,7 +26,7 @@ from dcapi.schemas.subclouds import asked_fields, new_subcloud, redeployment, su
 from dcapi.services import subclouds
 from dcapi.services.deploying import prestaging
 from dcapi.services.inventory.lookup import find
-from dcapi.services.inventory.membership import CallerKind
+from dcapi.services.inventory.member_request import CallerKind
 
 blueprint = Blueprint("subclouds", __name__, url_prefix="/v1.0/subclouds")
 

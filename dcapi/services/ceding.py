@@ -16,7 +16,8 @@ from dcapi.runtime import Runtime
 from dcapi.services.inventory import management
 from dcapi.services.inventory.inputs import SubcloudChange
 from dcapi.services.inventory.lookup import Reference, find
-from dcapi.services.inventory.membership import NO_COPY, CallerKind, Ceding, Situation, judge_ceding
+from dcapi.services.inventory.member_request import CallerKind, Situation
+from dcapi.services.inventory.membership import NO_COPY, Ceding, judge_ceding
 from dcapi.services.inventory.situations import groups_of, situation_of
 from dcapi.services.inventory.subcloud_answers import Answer, subcloud_answer
 from dcapi.sync.changes import hint

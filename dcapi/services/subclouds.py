@@ -44,7 +44,7 @@ from dcapi.services.inventory.lookup import (
     find_to_delete,
     subcloud_group_id,
 )
-from dcapi.services.inventory.membership import CallerKind, Situation
+from dcapi.services.inventory.member_request import CallerKind, Situation
 from dcapi.services.inventory.situations import Groups, groups_of, situation_of
 from dcapi.services.inventory.subcloud_answers import (
     Answer,

@@ -16,9 +16,9 @@ from flask import Flask
 import dcapi
 from dcapi.models import engine
 from dcapi.peers.adapter import PeerAdapter
-from dcapi.services.inventory import membership
+from dcapi.services.inventory import member_request, membership
 from dcapi.sync import asking, peer_copy
-from dcapi.sync.audit import fates
+from dcapi.sync.audit import decisions
 from dcapi.sync.run import sync
 from dcapi.sync.takeover import cede, originals
 from dcapi.tasks.hold import Hold
@@ -102,12 +102,12 @@ def _forget_answers() -> None:
 
 def _forget_who_managed() -> None:
     """What the leader does not have is deleted, whoever managed it."""
-    _replace(fates.MemberHere, "is_deletable", True)
+    _replace(decisions.MemberHere, "is_deletable", True)
 
 
 def _forget_copies() -> None:
     """A copy is managed when somebody says that another site asks for it."""
-    _replace(membership.Situation, "manages_copy", False)
+    _replace(member_request.Situation, "manages_copy", False)
 
 
 PLANTS: dict[str, Callable[[], None]] = {

@@ -19,7 +19,7 @@ from dcapi.services.inventory.activity import why_busy
 from dcapi.services.inventory.inputs import Prestaging
 from dcapi.services.inventory.lookup import Reference, find
 from dcapi.services.inventory.management import IS_SECONDARY
-from dcapi.services.inventory.membership import CallerKind
+from dcapi.services.inventory.member_request import CallerKind
 from dcapi.services.inventory.stored_values import stored_payload
 from dcapi.services.inventory.subcloud_answers import Answer, subcloud_answer
 from dcapi.sync.values.member import bootstrap_address

@@ -12,7 +12,7 @@ from dcapi.models.locks import locked
 from dcapi.models.states import Migration
 from dcapi.models.subcloud_group import DEFAULT_GROUP_ID
 from dcapi.runtime import Site
-from dcapi.services.inventory.membership import CallerKind, GroupFacts
+from dcapi.services.inventory.member_request import CallerKind, GroupFacts
 
 NOT_FOUND = "Subcloud not found"
 UNKNOWN_GROUP = "Invalid group"

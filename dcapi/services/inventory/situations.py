@@ -13,7 +13,7 @@ from dcapi.runtime import Runtime
 from dcapi.services.inventory.activity import why_busy
 from dcapi.services.inventory.inputs import SubcloudChange
 from dcapi.services.inventory.lookup import UNKNOWN_PEER_GROUP, group_facts, peer_group_named
-from dcapi.services.inventory.membership import CallerKind, GroupFacts, Situation
+from dcapi.services.inventory.member_request import CallerKind, GroupFacts, Situation
 
 
 @dataclass(frozen=True)

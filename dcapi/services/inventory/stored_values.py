@@ -23,7 +23,7 @@ from dcapi.models.secret_values import (
 from dcapi.models.taken_networks import TakenNetworks
 from dcapi.services.inventory import networks
 from dcapi.services.inventory.inputs import NewSubcloud, SubcloudChange, Values
-from dcapi.services.inventory.membership import CallerKind
+from dcapi.services.inventory.member_request import CallerKind
 from dcapi.sync.values.digest import same
 from dcapi.sync.values.member import ADDRESS_KEY, SAVED_PAYLOAD
 

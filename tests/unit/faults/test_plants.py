@@ -15,10 +15,10 @@ from dcapi.peers.adapter import PeerAdapter
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.remote import RemoteGroup
 from dcapi.runtime import Runtime, Site
-from dcapi.services.inventory import membership
-from dcapi.services.inventory.membership import CallerKind
+from dcapi.services.inventory import member_request, membership
+from dcapi.services.inventory.member_request import CallerKind
 from dcapi.sync import asking, attributes, peer_copy
-from dcapi.sync.audit import fates
+from dcapi.sync.audit import decisions, fates
 from dcapi.sync.leftover import Leftover
 from dcapi.sync.run import cleaning, sync
 from dcapi.sync.status import Event
@@ -39,8 +39,8 @@ REPLACED = (
     (cede, "_cede_by_original"),
     (membership, "CEDING_RULES"),
     (asking, "note_asked"),
-    (fates.MemberHere, "is_deletable"),
-    (membership.Situation, "manages_copy"),
+    (decisions.MemberHere, "is_deletable"),
+    (member_request.Situation, "manages_copy"),
 )
 
 
@@ -99,7 +99,7 @@ def test_who_lost_its_lease_neither_sends_nor_writes_until_leases_are_forgotten(
     write_under(hold)
 
 
-MEMBER = fates.MemberHere(
+MEMBER = decisions.MemberHere(
     id=1,
     name="mill-1",
     region_name="7" * 32,
@@ -117,13 +117,13 @@ def test_what_was_managed_is_let_go_until_that_is_forgotten() -> None:
         plan = fates.plan_following([MEMBER], [], outside, primary=True, max_length=10**6)
         return plan.steps[0].fate
 
-    assert fate() is fates.Fate.LET_GO
+    assert fate() is decisions.Fate.LET_GO
     app.PLANTS["managed"]()
-    assert fate() is fates.Fate.DELETED
+    assert fate() is decisions.Fate.DELETED
 
 
 def test_no_copy_is_managed_until_copies_are_forgotten() -> None:
-    situation = membership.Situation(
+    situation = member_request.Situation(
         CallerKind.PEER,
         "unmanaged",
         "offline",
@@ -176,7 +176,7 @@ def test_an_original_that_migrates_is_in_the_way_until_that_is_forgotten() -> No
 
 
 def test_a_member_that_is_migrated_here_is_kept_until_that_is_forgotten() -> None:
-    situation = membership.Situation(
+    situation = member_request.Situation(
         CallerKind.PEER, "unmanaged", "offline", "rehoming", is_rehoming=True, migrates=True
     )
     with pytest.raises(Conflict):

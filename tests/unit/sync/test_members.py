@@ -9,11 +9,9 @@ import pytest
 
 from dcapi.errors import BadRequest, Conflict, DcapiError
 from dcapi.models.states import COPY_STATES, Deploy
+from dcapi.services.inventory.member_request import CallerKind, GroupFacts, Situation
 from dcapi.services.inventory.membership import (
-    CallerKind,
     Ceding,
-    GroupFacts,
-    Situation,
     check_deletion,
     check_update,
     is_change_at_secondary,
