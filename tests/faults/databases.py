@@ -19,6 +19,9 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
 
+# Whose connections are never cut: who looks on from beside the sites.
+OBSERVER = "observer"
+
 # Leases under which something is being done to rows; a watched peer's is always held.
 WORK_LEASES = tuple(
     name_of(0).removesuffix("0")
@@ -63,17 +66,18 @@ class PostgresDatabase:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self._engine = create_engine(uri, pool_pre_ping=True)
+        self._engine = create_engine(uri, connect_args={"application_name": OBSERVER})
         self._server = create_engine(make_url(uri).set(database="postgres"), isolation_level="AUTOCOMMIT")
 
     def cut(self, over: threading.Event, seconds: float) -> None:
         statement = text(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = :name AND pid <> pg_backend_pid()"
+            "WHERE datname = :name AND application_name <> :observer"
         )
+        values = {"name": make_url(self.uri).database, "observer": OBSERVER}
         with self._server.connect() as connection:
             for _ in range(max(1, round(seconds / 0.3))):
-                connection.execute(statement, {"name": make_url(self.uri).database})
+                connection.execute(statement, values)
                 if over.wait(0.3):
                     return
 
