@@ -28,6 +28,9 @@ MARK_HEADER = "X-Sent-Under"
 # A server of PostgreSQL bears a hundred connections in all, and sites that are played side by side share it.
 KEPT_CONNECTIONS = 1
 
+# The function that adds it.
+MARKED = "marked_answer"
+
 _mark: ContextVar[str] = ContextVar("mark", default="")
 
 
@@ -41,7 +44,12 @@ def make(plant: str = "") -> Flask:
 
 
 def _mark_requests() -> None:
-    """Let the adapter add the mark that the check before the request, on the same thread, has left."""
+    """Let the adapter add the mark that the check before the request, on the same thread, has left.
+
+    Once: a worker that could not start makes the application again in its process.
+    """
+    if PeerAdapter._answer.__name__ == MARKED:
+        return
     ensure, answer = Hold.ensure, PeerAdapter._answer
 
     def marking_ensure(hold: Hold, seconds: float) -> None:

@@ -150,7 +150,9 @@ def test_another_leader_is_in_the_way_until_leaders_are_forgotten(module: Any) -
 def test_a_mark_counts_for_the_one_request_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hold, "ensure", app._do_nothing)
     monkeypatch.setattr(PeerAdapter, "_answer", app._do_nothing)
-    app._mark_requests()
+    # A worker that could not start does it again.
+    for _ in range(2):
+        app._mark_requests()
     marks = []
     lost_lease().ensure(1.0)
     for _ in range(2):
