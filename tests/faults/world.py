@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import random
-import signal
 import subprocess
 import sys
-import threading
-import time
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B
 from dcapi.lab.members import DUPLEX, SIMPLEX, Member, member
@@ -22,11 +14,10 @@ from dcapi.lab.ports import HOST, Port
 from dcapi.lab.site import PROJECT_ROOT, LabSite
 from tests.faults import processes
 from tests.faults.course import Poser
-from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
+from tests.faults.databases import SQLITE
 from tests.faults.pace import PACE, paced
-from tests.faults.record import Pause
+from tests.faults.started_sites import StartedSites
 from tests.faults.wire import Wire
-from tests.postgres import temporary_database
 
 # Everything that waits waits shortly: what takes a minute in service takes seconds here.
 SETTINGS = {
@@ -81,13 +72,12 @@ def posers_at(site: LabSite, operator: Operator) -> tuple[Poser, ...]:
     return Poser(site.name, operator, True), Poser(site.name, bystander, False)
 
 
-class World:
+class World(StartedSites):
     """As a context manager it starts both sites, introduces them and deploys the subclouds at A."""
 
     def __init__(self, folder: Path, kind: str = SQLITE, plant: str = "") -> None:
         self.folder = folder
-        self.kind = kind
-        self.names = itertools.count(1)
+        super().__init__(kind)
         port_a, port_b = Port(), Port()
         self.to_a, self.to_b = Wire((HOST, port_a.number)), Wire((HOST, port_b.number))
         app = f"tests.faults.app:make({plant!r})"
@@ -101,26 +91,8 @@ class World:
         self.sites = (self.a, self.b)
         self.at_a = Operator(self.a.url, self.a.admin_password)
         self.at_b = Operator(self.b.url, self.b.admin_password)
-        self.databases: dict[str, Database] = {}
-        self.members: list[Member] = []
-        self.posers: list[Poser] = []
-        self.pauses: list[Pause] = []
-        self._stack = ExitStack()
 
     # -- Its life --
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def _start(self) -> None:
         for site, wire in zip(self.sites, (self.to_a, self.to_b), strict=True):
@@ -139,20 +111,6 @@ class World:
                 "subcloud-groups", {**SERIAL, "name": name, "description": f"Those of the {name}"}
             )
         self.members = [self.deploy() for _ in range(SUBCLOUDS)]
-
-    def _open_database(self, site: LabSite) -> Database:
-        if self.kind == SQLITE:
-            return SqliteDatabase(site.folder / "instance" / "dcapi.sqlite3")
-        uri = self._stack.enter_context(temporary_database())
-        site.settings["SQLALCHEMY_DATABASE_URI"] = uri
-        database = PostgresDatabase(uri)
-        self._stack.callback(database.dispose)
-        return database
-
-    def _end(self, site: LabSite) -> None:
-        if site.pid is not None and site.running:
-            os.killpg(site.pid, signal.SIGCONT)
-        site.close()
 
     def _introduce(self) -> None:
         pairs = ((self.at_a, self.b, self.to_b, GATEWAYS_B), (self.at_b, self.a, self.to_a, GATEWAYS_A))
@@ -194,13 +152,6 @@ class World:
         processes.set_workers(self.a, at_a)
         processes.set_workers(self.b, at_b)
 
-    def pause(self, pids: list[int], over: threading.Event, seconds: float) -> None:
-        """Let processes stand still for so long, or until it is over, and note it."""
-        begin = time.monotonic()
-        with processes.stopped(pids):
-            over.wait(seconds)
-        self.pauses += [Pause(pid, begin, time.monotonic()) for pid in pids]
-
     @property
     def told_wires(self) -> dict[str, Wire]:
         return {"B": self.to_b}
@@ -210,10 +161,6 @@ class World:
 
     def some_wire(self, chance: random.Random) -> tuple[Wire, str]:
         return chance.choice(((self.to_b, "to B"), (self.to_b, "to B"), (self.to_a, "to A")))
-
-    def some_worker(self, site: LabSite, chance: random.Random) -> list[int]:
-        found = processes.workers_of(site)
-        return [chance.choice(found)] if found else []
 
     def mend(self) -> None:
         """Faults off: wires whole, nobody stands still, both sites up with all their workers."""

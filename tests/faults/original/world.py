@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import random
-import signal
-import threading
-import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B, primary_address
 from dcapi.lab.members import SIMPLEX, Member, member
@@ -23,13 +15,11 @@ from dcapi.lab.pair import peer_fields
 from dcapi.lab.ports import HOST, Port
 from dcapi.lab.site import LabSite
 from tests.faults import processes
-from tests.faults.course import Poser
-from tests.faults.databases import SQLITE, Database, PostgresDatabase, SqliteDatabase
+from tests.faults.databases import SQLITE, Database
 from tests.faults.pace import PACE, paced
-from tests.faults.record import Pause
+from tests.faults.started_sites import StartedSites
 from tests.faults.wire import Wire
 from tests.faults.world import HEARTBEAT_SECONDS, HEARTBEAT_THRESHOLD, SETTINGS, deploy, posers_at
-from tests.postgres import temporary_database
 
 D = "D"
 O = "O"  # noqa: E741 (as D)
@@ -48,12 +38,11 @@ FIRST_ID_AT_O = 41
 SUBCLOUDS = 4
 
 
-class OriginalWorld:
+class OriginalWorld(StartedSites):
     """As a context manager it starts both sites, introduces them and deploys the subclouds at D."""
 
     def __init__(self, folder: Path, kind: str = SQLITE, plant: str = "") -> None:
-        self.kind = kind
-        self.names = itertools.count(1)
+        super().__init__(kind)
         port_d, port_o = Port(), Port()
         self.to_d, self.to_o = Wire((HOST, port_d.number)), Wire((HOST, port_o.number))
         self.d = LabSite(
@@ -69,33 +58,15 @@ class OriginalWorld:
         )
         self.at_d = Operator(self.d.url, self.d.admin_password)
         self.at_o = Operator(self.o.url, self.o.admin_password)
-        self.databases: dict[str, Database] = {}
-        self.pauses: list[Pause] = []
-        self.members: list[Member] = []
-        self.posers: list[Poser] = []
-        self._stack = ExitStack()
 
     # -- Its life --
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
     def _start(self) -> None:
-        self.databases[self.d.name] = self._open_database()
+        self.databases[self.d.name] = self._open_database(self.d)
         for wire in (self.to_d, self.to_o):
             self._stack.callback(wire.stop)
             wire.start()
-        self._stack.callback(self._end_d)
+        self._stack.callback(self._end, self.d)
         self._stack.callback(self.o.close)
         self.o.start()
         self.d.start()
@@ -104,20 +75,6 @@ class OriginalWorld:
         self.members = [self.new_member() for _ in range(SUBCLOUDS)]
         for new in self.members:
             deploy(self.at_d, new)
-
-    def _open_database(self) -> Database:
-        if self.kind == SQLITE:
-            return SqliteDatabase(self.d.folder / "instance" / "dcapi.sqlite3")
-        uri = self._stack.enter_context(temporary_database())
-        self.d.settings["SQLALCHEMY_DATABASE_URI"] = uri
-        database = PostgresDatabase(uri)
-        self._stack.callback(database.dispose)
-        return database
-
-    def _end_d(self) -> None:
-        if self.d.pid is not None and self.d.running:
-            os.killpg(self.d.pid, signal.SIGCONT)
-        self.d.close()
 
     def _introduce(self) -> None:
         beats: Json = {"heartbeat_failure_threshold": HEARTBEAT_THRESHOLD}
@@ -152,16 +109,6 @@ class OriginalWorld:
 
     def some_wire(self, chance: random.Random) -> tuple[Wire, str]:
         return chance.choice(((self.to_d, "to D"), (self.to_o, "to O")))
-
-    def some_worker(self, site: LabSite, chance: random.Random) -> list[int]:
-        found = processes.workers_of(site)
-        return [chance.choice(found)] if found else []
-
-    def pause(self, pids: list[int], over: threading.Event, seconds: float) -> None:
-        begin = time.monotonic()
-        with processes.stopped(pids):
-            over.wait(seconds)
-        self.pauses += [Pause(pid, begin, time.monotonic()) for pid in pids]
 
     def begin_run(self) -> None:
         self.to_d.forget()
