@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
@@ -24,6 +22,7 @@ from dcapi.sync import attributes
 from dcapi.sync.run import cleaning, push, sync
 from dcapi.sync.watch import heartbeat
 from tests.integration.beside_peer import app_beside
+from tests.integration.model_profile import examples_or, profile_of
 from tests.integration.sync.promises import Pair, copy_there, moved, rows
 from tests.integration.sync.quiet_points import QuietPoints
 from tests.integration.sync.world import MEMBERS, PEERS, Inline, World
@@ -368,16 +367,8 @@ def world(
         yield world
 
 
-EXAMPLES = int(os.environ.get("DCAPI_MODEL_EXAMPLES", "30"))
-PROFILE = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize="DCAPI_MODEL_RANDOM" not in os.environ,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+EXAMPLES = examples_or(30)
+PROFILE = profile_of(EXAMPLES)
 
 
 @pytest.mark.slow

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import update
@@ -32,6 +30,7 @@ from dcapi.tasks import runner
 from dcapi.tasks.runner import forget_secrets
 from tests.integration.beside_peer import app_beside
 from tests.integration.kept_tasks import let_expire, make_due
+from tests.integration.model_profile import examples_or, profile_of
 from tests.integration.subclouds.verbs import NETWORK, WITH_ACCESS
 from tests.integration.sync.world import Crash, Inline, World
 from tests.integration.tasks.world import FREE, GROUPS, OURS, THEIRS, TalkingDeployer, Works
@@ -343,16 +342,8 @@ def world(
         yield world
 
 
-EXAMPLES = int(os.environ.get("DCAPI_MODEL_EXAMPLES", "20"))
-PROFILE = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize="DCAPI_MODEL_RANDOM" not in os.environ,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+EXAMPLES = examples_or(20)
+PROFILE = profile_of(EXAMPLES)
 
 
 @pytest.mark.timeout(60 + 10 * EXAMPLES)
