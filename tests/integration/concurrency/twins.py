@@ -29,6 +29,9 @@ SETTINGS = {
     "LOG_LEVEL": "DEBUG",
 }
 
+# Failed heartbeats after which a peer is away: the most that a site takes, half a minute of them.
+MOST_FAILURES = 30
+
 # Seconds after which something hangs, however busy the machine is.
 PATIENCE = 90.0
 
@@ -63,7 +66,6 @@ class Twins:
 
     def new_group(self, members: int = 0) -> tuple[SharedGroup, list[Member]]:
         """A group of A with so many new members, in sync with B."""
-        self.pair.introduce()
         name = self.new_name("group")
         group = self.pair.at_a.create(GROUPS, {"peer-group-name": name})
         new = [self.pair.new_member(name, install=True) for _ in range(members)]
@@ -99,6 +101,12 @@ class Twins:
         return server.log_file.read_text().count(f"job done: attend key=association:{association_id} ")
 
 
+def introduce(pair: Pair) -> None:
+    """Make the peers known. B is never declared away: the look at one that is back is taken for a run."""
+    pair.introduce()
+    pair.at_a.update("system-peers", pair.b.name, {"heartbeat_failure_threshold": MOST_FAILURES})
+
+
 @contextmanager
 def running_twins(folder: Path, database_uri: str) -> Iterator[Twins]:
     """Start them on this database; an empty URI stands for a SQLite file in the instance folder."""
@@ -114,6 +122,7 @@ def running_twins(folder: Path, database_uri: str) -> Iterator[Twins]:
             twins = Twins(pair, second, database)
             for operator in twins.operators:
                 operator.log_in()
+            introduce(pair)
             yield twins
             second.stop()
     finally:
