@@ -10,7 +10,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hash
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-keystone install-ansible test-keystone run lab test test-restarts original faults schemathesis lint format bench load docs lock sbom clean
+.PHONY: help install install-keystone install-ansible test-keystone run lab test test-restarts test-trouble original faults schemathesis lint format bench load docs lock sbom clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -61,6 +61,9 @@ test-keystone: install-keystone $(KEYSTONE_VENV)/.installed ## the tests that st
 
 test-restarts: install ## the tests whose clients count seconds, after a kill and in a flood, with nothing beside them
 	DCAPI_TEST_ALONE=1 exec $(BIN)/python -m pytest tests/e2e/test_killed_sites.py tests/e2e/test_login_floods.py $(TESTS)
+
+test-trouble: install ## sites whose machine is in trouble (clients, disks, databases, clocks), with nothing beside them
+	DCAPI_TEST_ALONE=1 exec $(BIN)/python -m pytest tests/trouble $(TESTS)
 
 # More processes than cores: they mostly wait.
 original: install ## takeovers beside a stand-in of the original, with nothing beside them; CI=1: what CI plays of them

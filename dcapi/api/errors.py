@@ -10,13 +10,12 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, request
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES, parse_options_header
 
 from dcapi.errors import DcapiError, SettingsError
 from dcapi.log import request_id
+from dcapi.models.database_trouble import TEXTS, DatabaseTrouble, trouble_of
 from dcapi.models.limits import DIRECTIONS
 from dcapi.tasks.hold import LeaseLost
 
@@ -44,13 +43,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
     503: ("Service Unavailable", "The service cannot do this now; try again later."),
 }
 UNEXPECTED = "An unexpected error occurred."
-BUSY = "The database is busy, please try again."
 MISCONFIGURED = "A file that this site needs is broken: its log says which one."
-
-# SQLite primary result codes: busy, locked.
-SQLITE_BUSY = frozenset({5, 6})
-# PostgreSQL: serialization failure, deadlock, too many connections, going down, starting, lock not available.
-POSTGRES_BUSY = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "55P03"})
 
 # Controls, line separators, what turns directions, and halves of surrogate pairs: none of them belongs on the
 # line that clients read.
@@ -91,8 +84,11 @@ def failure_of(error: Exception) -> Failure:
         return Failure(error.code, one_line(error.message), dict(error.headers))
     if isinstance(error, HTTPException):
         return _failure_of_http(error)
-    if is_busy(error):
-        return Failure(503, BUSY, RETRY_AFTER)
+    if isinstance(error, LeaseLost):
+        return Failure(503, TEXTS[DatabaseTrouble.LOCKED], RETRY_AFTER)
+    trouble = trouble_of(error)
+    if trouble is not None:
+        return Failure(503, TEXTS[trouble], RETRY_AFTER)
     if isinstance(error, SettingsError):
         return Failure(503, MISCONFIGURED, RETRY_AFTER)
     return Failure(500, UNEXPECTED)
@@ -106,23 +102,15 @@ def _failure_of_http(error: HTTPException) -> Failure:
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether there was only no room for this now, or no time: the same request may succeed later."""
-    if isinstance(error, PoolTimeout | LeaseLost):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated:
-        return True
-    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
-    if sqlite_code is not None:
-        return sqlite_code & 0xFF in SQLITE_BUSY
-    sqlstate = getattr(error.orig, "sqlstate", None)
-    return sqlstate in POSTGRES_BUSY or (sqlstate is None and _is_of_connecting(error))
+    """Whether there was only no room for this now, or no time: the same request may succeed in a while.
 
-
-def _is_of_connecting(error: DBAPIError) -> bool:
-    """Whether there was no connection yet: the driver then names no SQLSTATE, whatever the server said."""
-    return isinstance(error, OperationalError) and error.statement is None
+    So it is after a connection that was lost, but not where none can be made.
+    """
+    if isinstance(error, LeaseLost):
+        return True
+    trouble = trouble_of(error)
+    lost = getattr(error, "connection_invalidated", False)
+    return trouble is not None and (trouble is not DatabaseTrouble.AWAY or lost)
 
 
 def one_line(text: str) -> str:
