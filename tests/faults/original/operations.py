@@ -21,6 +21,10 @@ Operation = Callable[[OriginalSession, random.Random], object]
 # Between two calls that meet, and before a call that comes after another one's end.
 APART_SECONDS = paced_range(0, 0.5)
 AFTER_SECONDS = paced_range(0.5, 3.0)
+# How often, of two sites that are asked at once, the leader of the group is the second one.
+LEADER_LAST = 0.75
+# How long the original rehomes then, by its clock: else it is over before the other one begins.
+MEETING_PLAYBOOKS = 2.0, 16.0
 
 
 def migrate(session: OriginalSession, site: str, shared: Shared) -> Answered:
@@ -48,26 +52,33 @@ def migrate_and_again(session: OriginalSession, chance: random.Random) -> None:
 
 def migrate_at_both(session: OriginalSession, chance: random.Random) -> None:
     """Both sites are asked for one group, one a little later than the other."""
-    shared, sites = chance.choice(session.groups), [D, O]
-    chance.shuffle(sites)
-    _ask_both(session, chance, shared, sites)
+    shared = chance.choice(session.groups)
+    _ask_both(session, chance, shared, _order(session, chance, shared))
 
 
 def quarrel(session: OriginalSession, chance: random.Random) -> None:
-    """Members fail at O, so that both sites have something to take over; then both are asked."""
+    """Members of a group that D leads fail at O, so that both have something to take over; both are asked."""
     shared = chance.choice(session.groups)
+    if not half_of_d(session.world, shared).leads:
+        migrate(session, D, shared)
+        session.over.wait(chance.uniform(*AFTER_SECONDS))
     failing = chance.sample(shared.members, chance.randint(1, max(1, len(shared.members) - 1)))
     session.world.o.switches.failing_playbooks |= set(failing)
     session.say(f"playbooks fail at O: {failing}")
     migrate(session, O, shared)
     session.over.wait(chance.uniform(*AFTER_SECONDS))
     session.world.o.switches.failing_playbooks -= set(failing)
-    sites = [D, O]
-    chance.shuffle(sites)
-    _ask_both(session, chance, shared, sites)
+    _ask_both(session, chance, shared, _order(session, chance, shared))
+
+
+def _order(session: OriginalSession, chance: random.Random, shared: Shared) -> list[str]:
+    """Mostly the site first that does not lead: the one that does has something to take over after it."""
+    order = [O, D] if half_of_d(session.world, shared).leads else [D, O]
+    return order if chance.random() < LEADER_LAST else order[::-1]
 
 
 def _ask_both(session: OriginalSession, chance: random.Random, shared: Shared, sites: list[str]) -> None:
+    session.world.o.switches.playbook_seconds = chance.uniform(*MEETING_PLAYBOOKS)
     first = threading.Thread(target=migrate, args=(session, sites[0], shared))
     first.start()
     session.over.wait(chance.uniform(*APART_SECONDS))
@@ -141,8 +152,8 @@ def _leads_at_home(session: OriginalSession, shared: Shared) -> bool:
 OPERATIONS: dict[Operation, int] = {
     migrate_somewhere: 6,
     migrate_and_again: 3,
-    migrate_at_both: 3,
-    quarrel: 3,
+    migrate_at_both: 5,
+    quarrel: 4,
     change_member: 3,
     change_network: 3,
     sync: 2,

@@ -10,6 +10,7 @@ from dcapi.lab.gateways import GATEWAYS_A, GATEWAYS_B, primary_address
 from dcapi.lab.members import SIMPLEX, Member, member
 from dcapi.lab.operator import Json, Operator
 from dcapi.lab.original.clock import Clock
+from dcapi.lab.original.life import Switches
 from dcapi.lab.original.original_site import OriginalSite
 from dcapi.lab.pair import peer_fields
 from dcapi.lab.ports import HOST, Port
@@ -113,6 +114,7 @@ class OriginalWorld(StartedSites):
     def begin_run(self) -> None:
         self.to_d.forget()
         self.to_o.forget()
+        self.o.switches.playbook_seconds = Switches.playbook_seconds
         self.pauses = []
 
     def mend(self) -> None:
