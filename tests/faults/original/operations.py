@@ -57,7 +57,10 @@ def migrate_at_both(session: OriginalSession, chance: random.Random) -> None:
 
 
 def quarrel(session: OriginalSession, chance: random.Random) -> None:
-    """Members of a group that D leads fail at O, so that both have something to take over; both are asked."""
+    """Members of a group that D leads fail at O, which leads it then: both have something to take over.
+
+    Both are asked, in either order.
+    """
     shared = chance.choice(session.groups)
     if not half_of_d(session.world, shared).leads:
         migrate(session, D, shared)
@@ -68,7 +71,7 @@ def quarrel(session: OriginalSession, chance: random.Random) -> None:
     migrate(session, O, shared)
     session.over.wait(chance.uniform(*AFTER_SECONDS))
     session.world.o.switches.failing_playbooks -= set(failing)
-    _ask_both(session, chance, shared, _order(session, chance, shared))
+    _ask_both(session, chance, shared, chance.choice(([D, O], [O, D])))
 
 
 def _order(session: OriginalSession, chance: random.Random, shared: Shared) -> list[str]:
@@ -153,7 +156,7 @@ OPERATIONS: dict[Operation, int] = {
     migrate_somewhere: 6,
     migrate_and_again: 3,
     migrate_at_both: 5,
-    quarrel: 4,
+    quarrel: 6,
     change_member: 3,
     change_network: 3,
     sync: 2,

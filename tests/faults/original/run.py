@@ -39,7 +39,7 @@ FEWEST_WORKERS = 2
 # Between two operations of an episode, and before one of its disturbances.
 PAUSE_SECONDS = paced_range(0, 1.5)
 CALM_SECONDS = paced_range(0, 2.0)
-CALM_EPISODES = 0.3
+CALM_EPISODES = 0.4
 # A sync is over, and seen at both sites, after so many seconds.
 SYNCED_SECONDS = paced(10.0)
 
