@@ -24,7 +24,7 @@ AFTER_SECONDS = paced_range(0.5, 3.0)
 # How often, of two sites that are asked at once, the leader of the group is the second one.
 LEADER_LAST = 0.75
 # How long the original rehomes then, by its clock: else it is over before the other one begins.
-MEETING_PLAYBOOKS = 2.0, 16.0
+MEETING_PLAYBOOKS = 8.0, 24.0
 
 
 def migrate(session: OriginalSession, site: str, shared: Shared) -> Answered:
@@ -163,5 +163,13 @@ OPERATIONS: dict[Operation, int] = {
 }
 
 
+# Where two migrations meet.
+MEETINGS: tuple[Operation, ...] = (migrate_at_both, quarrel)
+
+
 def random_operation(chance: random.Random) -> Operation:
     return chance.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+
+
+def random_meeting(chance: random.Random) -> Operation:
+    return chance.choice(MEETINGS)

@@ -24,7 +24,7 @@ from tests.faults.original.checks import (
     unsettled,
 )
 from tests.faults.original.disturbances import DISTURBANCES
-from tests.faults.original.operations import ask_for_sync, random_operation
+from tests.faults.original.operations import ask_for_sync, random_meeting, random_operation
 from tests.faults.original.repair import bring_home, settle
 from tests.faults.original.session import OriginalSession, Shared
 from tests.faults.original.watch import watching
@@ -103,7 +103,8 @@ def _calm(session: OriginalSession, chance: random.Random) -> list[str]:
     session.over.clear()
     with watching(session) as found:
         for _ in range(chance.randint(1, 3)):
-            random_operation(chance)(session, random.Random(chance.random()))
+            pick = chance.choice((random_operation, random_meeting))
+            pick(chance)(session, random.Random(chance.random()))
             session.over.wait(chance.uniform(*PAUSE_SECONDS))
         settle(session)
     return found
