@@ -29,8 +29,7 @@ forwarder_headers = ""
 workers = settings.WORKERS
 worker_class = "dcapi.serving.worker.Worker"
 threads = settings.THREADS
-# Longer than clients and peers keep an idle connection, so that it is they who close it.
-keepalive = 75
+worker_connections = settings.CONNECTIONS
 # After this gunicorn kills a worker: the jobs must have had their time by then.
 graceful_timeout = math.ceil(settings.DRAIN_SECONDS) + REQUESTS_END_SECONDS
 control_socket_disable = True

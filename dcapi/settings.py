@@ -121,6 +121,23 @@ class Settings:
     # Requests that one user may make in a second, in each worker; 0: any number. Above that they are answered
     # 429. A peer's syncs and heartbeats count for its user; its GET and PATCH of one subcloud do not.
     USER_REQUESTS_PER_SECOND: float = 0.0
+    # Seconds that a client may take for a TLS handshake, and then for the head of a request.
+    HEAD_SECONDS: float = 30.0
+    # Bytes of a request body that have to come in each second, after its first 30.
+    BODY_BYTES_PER_SECOND: int = 500
+    # Seconds that a client may take nothing of its answer.
+    ANSWER_SECONDS: float = 60.0
+    # Seconds that a connection is kept on which nothing is asked; longer than clients and peers keep theirs.
+    IDLE_SECONDS: float = 75.0
+    # Connections of a worker, and less where it may not open as many files; for one more, one is closed that
+    # is idle, or has not sent a whole head.
+    CONNECTIONS: int = 1000
+    # Connections of one address that may be in progress in a worker, those that are idle not counted; 0: any
+    # number. Behind a trusted proxy they are counted by the client that it names. Above that they are
+    # answered 429.
+    CONNECTIONS_PER_ADDRESS: int = 0
+    # Bytes of all request bodies that a worker keeps at once; above that they are answered 503.
+    BODIES_LIMIT: int = 256 * 1024 * 1024
     # Largest request body, in bytes.
     MAX_CONTENT_LENGTH: int = 16 * 1024 * 1024
     # Largest YAML document in a request, in bytes.
@@ -230,6 +247,13 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("OPERATION_SECRET_TTL", 1, 10**8),
     ("USER_REQUESTS_PER_SECOND", 0, 10**6),
     ("PEER_MAX_ANSWER", 1024, 2**31),
+    ("HEAD_SECONDS", 0.1, 3600),
+    ("BODY_BYTES_PER_SECOND", 0, 10**9),
+    ("ANSWER_SECONDS", 0.1, 3600),
+    ("IDLE_SECONDS", 1, 3600),
+    ("CONNECTIONS", 2, 10**6),
+    ("CONNECTIONS_PER_ADDRESS", 0, 10**6),
+    ("BODIES_LIMIT", 1024, 2**40),
     ("MAX_CONTENT_LENGTH", 1024, 2**31),
     ("MAX_YAML_LENGTH", 1024, 2**31),
     ("PREFER_WAIT_MAX", 0, 3600),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flask import after_this_request
+from flask import after_this_request, request
 from flask.wrappers import Response
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,8 @@ from dcapi.models.engine import read_only
 # Seconds between two looks at the outcome: first soon, then seldom.
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.25
+# Where the server puts what is called when a request changes nothing any more.
+TURN_ENDED = "dcapi.turn_ended"
 
 
 def wait_for_outcome(is_there: Callable[[Session], bool]) -> bool:
@@ -29,6 +31,7 @@ def wait_for_outcome(is_there: Callable[[Session], bool]) -> bool:
         return False
     with runtime().waiters.attempt() as entered:
         if entered:
+            request.environ.get(TURN_ENDED, lambda: None)()
             _poll(is_there, seconds)
             after_this_request(_say_applied)
     return entered

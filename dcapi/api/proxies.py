@@ -48,21 +48,22 @@ class TrustedProxies:
         self._networks = [_network(word) for word in words if word != UNIX_SOCKET]
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        if self._trusts(environ.get("REMOTE_ADDR", "")):
+        if self.trusts(environ.get("REMOTE_ADDR", "")):
             self._apply(environ)
         for name in HEADERS:
             environ.pop(name, None)
         answer: Iterable[bytes] = self._app(environ, start_response)
         return answer
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether what this address says of others counts; empty: the other end of a Unix socket."""
         if not address:
             return self._unix
         known = parsed_address(address)
         return known is not None and any(known in network for network in self._networks)
 
     def _apply(self, environ: Environ) -> None:
-        environ["REMOTE_ADDR"] = self._client(environ.get("REMOTE_ADDR", ""), _listed(environ, "FOR"))
+        environ["REMOTE_ADDR"] = self.client_of(environ.get("REMOTE_ADDR", ""), _listed(environ, "FOR"))
         scheme = _listed(environ, "PROTO")[-1:]
         if scheme and scheme[0].lower() in SCHEMES:
             environ["wsgi.url_scheme"] = scheme[0].lower()
@@ -70,11 +71,11 @@ class TrustedProxies:
         if host and HOST.fullmatch(host[0]):
             environ["HTTP_HOST"] = host[0]
 
-    def _client(self, address: str, forwarded: Sequence[str]) -> str:
+    def client_of(self, address: str, forwarded: Sequence[str]) -> str:
         """The last address that no trusted proxy vouches away: what stands before it may be invented."""
         for earlier in reversed(forwarded):
             known = parsed_address(earlier)
-            if not self._trusts(address) or known is None:
+            if not self.trusts(address) or known is None:
                 break
             address = str(known)
         return address

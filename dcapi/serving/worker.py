@@ -1,6 +1,8 @@
-"""A gunicorn worker whose main loop waits for no client that is slow to hang up.
+"""A gunicorn worker whose threads see whole requests alone: a slow, silent or wrong client costs none.
 
-It answers what the application never gets to see with the error bodies that the application has.
+Its main loop accepts, shakes hands and reads without waiting; gunicorn's parser runs on what was read. A
+thread gets a request when all of it is there, and its answer is sent as the client takes it. Why:
+``docs/decisions/own-reading-stage.md``.
 """
 
 from __future__ import annotations
@@ -9,115 +11,63 @@ import selectors
 import socket
 import ssl
 import sys
-import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
+from errno import EMFILE, ENFILE
 from functools import partial
-from queue import SimpleQueue
 from typing import Any
 
-from gunicorn.http import errors
-from gunicorn.util import write_nonblock
+from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
-from dcapi.api.errors import UNEXPECTED, Failure, error_body
-from dcapi.log import REQUEST_ID_HEADER, new_request_id, request_ids
-
-# Seconds that a client has to hang up after the last answer, and bytes that are read from it meanwhile.
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 65536
-# Seconds between two looks at those that linger.
-PAUSE = 0.05
-CHUNK = 4096
+from dcapi.api.prefer import TURN_ENDED
+from dcapi.api.proxies import TrustedProxies
+from dcapi.log import new_request_id, request_ids
+from dcapi.serving.body import BodyRoom
+from dcapi.serving.capacity import Capacity
+from dcapi.serving.connection import Connection, Stage
+from dcapi.serving.lingering import Lingering
+from dcapi.serving.outbox import NOT_NOW
+from dcapi.serving.refusals import Refused, error_answer, failure_for
+from dcapi.serving.stages import Deadlines, Stages
+from dcapi.serving.tls import Certificates
+from dcapi.serving.writers import Writers, is_writer
+from dcapi.settings import from_environment
 
 # Seconds between two tries to load the application.
 LOAD_AGAIN_SECONDS = 2.0
-# What gunicorn raises of a request → code and text of the answer; the first that fits counts. Nothing of the
-# request itself is told: a broken header may be the one with the token.
-UNREADABLE: tuple[tuple[type[Exception], int, str], ...] = (
-    # The application's fault, and the configuration's.
-    (errors.InvalidResponseHeader, 500, UNEXPECTED),
-    (errors.InvalidResponseHeaderName, 500, UNEXPECTED),
-    (errors.ConfigurationProblem, 500, UNEXPECTED),
-    (errors.InvalidRequestLine, 400, "The request line is not HTTP"),
-    (errors.InvalidRequestMethod, 400, "The method is not HTTP"),
-    (errors.InvalidHTTPVersion, 400, "Unsupported HTTP version"),
-    (errors.InvalidHeaderName, 400, "The name of a header is not HTTP"),
-    (errors.InvalidHeader, 400, "A header is not HTTP"),
-    (errors.ObsoleteFolding, 400, "A header is folded over several lines"),
-    (errors.LimitRequestLine, 414, "The request line is too long"),
-    (errors.LimitRequestHeaders, 431, "The headers are too many or too long"),
-    (errors.ExpectationFailed, 417, "What the request expects cannot be met"),
-    (errors.UnsupportedTransferCoding, 501, "The transfer coding is not known here"),
-    (errors.ForbiddenProxyRequest, 403, "The proxy is not one that is trusted"),
-    (ssl.SSLError, 400, "The request is not TLS"),
-    (errors.ParseException, 400, "The request is not HTTP"),
-)
+# Seconds between two looks at deadlines.
+LOOK_SECONDS = 0.5
+# Connections that are accepted before others have their turn.
+ACCEPTED_AT_ONCE = 16
+# Seconds that a stopping worker keeps connections on which nothing has come.
+STOP_IDLE_SECONDS = 2.0
+ALIVE = "/healthz"
+TOO_MANY_CHANGES = "Too many changes at once, please try again."
 
-
-class Lingering:
-    """Ends connections without hurry: says that nothing more comes, and waits for the client to hang up.
-
-    A connection that is closed at once while something from the client is unread takes the end of the answer
-    with it. One thread waits for all of them; the caller waits for none.
-    """
-
-    def __init__(self) -> None:
-        self._new: SimpleQueue[socket.socket] = SimpleQueue()
-        self._selector = selectors.DefaultSelector()
-        threading.Thread(target=self._watch, name="lingering", daemon=True).start()
-
-    def end(self, connection: socket.socket) -> None:
-        """Send the end, and leave the rest to the thread."""
-        try:
-            connection.shutdown(socket.SHUT_WR)
-            connection.setblocking(False)
-        except OSError:
-            connection.close()
-        else:
-            self._new.put(connection)
-
-    def _watch(self) -> None:
-        while True:
-            if not self._selector.get_map():
-                self._add(self._new.get())
-            while not self._new.empty():
-                self._add(self._new.get())
-            for key, _ in self._selector.select(PAUSE):
-                self._drain(key)
-            self._close_overdue()
-
-    def _add(self, connection: socket.socket) -> None:
-        until = time.monotonic() + LINGER_SECONDS
-        self._selector.register(connection, selectors.EVENT_READ, [until, LINGER_BYTES])
-
-    def _drain(self, key: selectors.SelectorKey) -> None:
-        try:
-            read = len(key.fileobj.recv(CHUNK))  # type: ignore[union-attr]
-        except BlockingIOError:
-            return
-        except OSError:
-            read = 0
-        key.data[1] -= read
-        if not read or key.data[1] <= 0:
-            self._close(key)
-
-    def _close_overdue(self) -> None:
-        now = time.monotonic()
-        for key in [key for key in self._selector.get_map().values() if key.data[0] <= now]:
-            self._close(key)
-
-    def _close(self, key: selectors.SelectorKey) -> None:
-        self._selector.unregister(key.fileobj)
-        with suppress(OSError):
-            key.fileobj.close()  # type: ignore[union-attr]
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Worker(ThreadWorker):
-    """The gthread of gunicorn, which waits for such clients in its main loop, where it accepts others."""
+    """The gthread of gunicorn with a reading stage of its own."""
 
     def init_process(self) -> None:
+        settings = from_environment()
+        self.settings = settings
+        self.stages = Stages()
+        self.capacity = Capacity(settings)
+        self.deadlines = Deadlines.of(settings)
+        self.bodies = BodyRoom(settings.BODIES_LIMIT)
+        self.writers = Writers(max(1, settings.THREADS // 2))
+        self.proxies = TrustedProxies(None, settings.TRUSTED_PROXIES)
         self.lingering = Lingering()
+        # Whether the process lives is told whatever its other threads do.
+        self.health_thread = ThreadPoolExecutor(1, "health")
+        self.certificates = Certificates(self.cfg) if self.cfg.is_ssl else None
+        self._looked = 0.0
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -138,42 +88,299 @@ class Worker(ThreadWorker):
                 return
         sys.exit(0)
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer a request that the application did not get, or failed to answer, as every error is."""
-        own_id = new_request_id()
-        code, text = next(
-            ((code, text) for kind, code, text in UNREADABLE if isinstance(exc, kind)), (500, UNEXPECTED)
-        )
-        with request_ids(own_id):
-            if code == 500:
-                self.log.error("a request failed outside of the application", exc_info=exc)
-            self.log.unread(own_id, addr, code, text)
-        with suppress(OSError):
-            write_nonblock(client, error_answer(Failure(code, text), own_id, req))
+    # -- The main loop --
 
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        """Called in the main loop when a request was answered."""
-        if not isinstance(conn.sock, ssl.SSLSocket):
-            conn.close = partial(self._close, conn)
-        super().finish_request(conn, fs)
+    def run(self) -> None:
+        """Serve until asked to end; then answer what is under way, within the graceful time."""
+        self.poller.register(self.method_queue.fileno(), READ, self.method_queue.run_callbacks)
+        self.set_accept_enabled(True)
+        while self.alive and self.is_parent_alive():
+            self._turn()
+        self.set_accept_enabled(False)
+        stopped = time.monotonic()
+        while len(self.stages) and time.monotonic() < stopped + self.cfg.graceful_timeout:
+            self._turn()
+            if time.monotonic() > stopped + STOP_IDLE_SECONDS:
+                self._close_silent()
+        self.tpool.shutdown(wait=False)
+        self.health_thread.shutdown(wait=False)
+        self.poller.close()
+        self.method_queue.close()
+        for listener in self.sockets:
+            listener.close()
 
-    def _close(self, conn: Any, graceful: bool = False) -> None:
-        if graceful:
-            self.lingering.end(conn.sock)
+    def _turn(self) -> None:
+        self.notify()
+        if self.alive:
+            self.set_accept_enabled(self.capacity.has_room(self.stages) or self._can_spare())
+        self.wait_for_and_dispatch_events(timeout=LOOK_SECONDS)
+        for connection in self.writers.next_ones():
+            self._submit(connection, self.tpool)
+        if time.monotonic() >= self._looked + LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._end_overdue()
+
+    def _can_spare(self) -> bool:
+        return self.stages.oldest_spare() is not None
+
+    def _end_overdue(self) -> None:
+        for connection in list(self.stages.overdue(self.deadlines)):
+            self._end_late(connection)
+        for connection in self.writers.overdue():
+            self._refuse(connection, Refused(503, TOO_MANY_CHANGES, Retry_After="1"))
+
+    def _end_late(self, connection: Connection) -> None:
+        """408 where something of a request has come; else there is nothing to answer."""
+        is_begun = connection.stage is Stage.BODY or (connection.stage is Stage.HEAD and connection.ahead)
+        if is_begun:
+            self._refuse(connection, Refused(408, "The request took too long to arrive."))
         else:
-            with suppress(OSError):
-                conn.sock.close()
+            self._close(connection)
 
+    def _close_silent(self) -> None:
+        for connection in self.stages.at(Stage.HANDSHAKE, Stage.HEAD, Stage.IDLE):
+            if not connection.ahead:
+                self._close(connection)
 
-def error_answer(failure: Failure, own_id: str, req: Any) -> bytes:
-    """A whole answer for a request of which little is known, or nothing."""
-    accepted = ",".join(value for name, value in getattr(req, "headers", ()) if name == "ACCEPT")
-    body, content_type = error_body(failure, getattr(req, "path", None) or "", accepted)
-    head = (
-        f"HTTP/1.1 {failure.code} {failure.title}",
-        "Connection: close",
-        f"Content-Type: {content_type}",
-        f"Content-Length: {len(body)}",
-        f"{REQUEST_ID_HEADER}: {own_id}",
-    )
-    return "\r\n".join([*head, "", ""]).encode() + body
+    def _guarded(self, connection: Connection, step: Callable[[Connection], None]) -> None:
+        """Take a step; whatever goes wrong in it ends this connection alone."""
+        if connection not in self.stages:
+            return
+        try:
+            step(connection)
+        except OSError:
+            self._close(connection)
+        except Exception as error:  # noqa: BLE001 (the loop serves all other connections)
+            self._refuse(connection, error)
+
+    # -- Accepting, and shaking hands --
+
+    def accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            if not self.capacity.has_room(self.stages) and not self._make_room():
+                return
+            try:
+                sock, client = listener.accept()
+            except OSError as error:
+                if error.errno in (EMFILE, ENFILE) and self._make_room():
+                    continue
+                return
+            self._begin(sock, client, listener.getsockname())
+
+    def _make_room(self) -> bool:
+        """Close the connection that nobody misses most; returns whether there was one."""
+        spare = self.stages.oldest_spare()
+        if spare is not None:
+            self._close(spare)
+        return spare is not None
+
+    def _begin(self, sock: socket.socket, client: Any, server: Any) -> None:
+        try:
+            sock.setblocking(False)
+            if self.certificates is not None:
+                sock = self.certificates.context().wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
+                )
+        except OSError:  # it has gone already, or there is no certificate
+            sock.close()
+            return
+        connection = Connection(sock, client, server)
+        self.stages.add(connection, Stage.HANDSHAKE if self.cfg.is_ssl else Stage.HEAD)
+        self._watch(connection, READ)
+        if not self.cfg.is_ssl:
+            self._guarded(connection, self._check_share)
+
+    def _check_share(self, connection: Connection) -> None:
+        """Raises Refused for one connection too many of a client, which a trusted proxy may name."""
+        limit = self.settings.CONNECTIONS_PER_ADDRESS
+        if not limit:
+            return
+        client = connection.address
+        if self.proxies.trusts(client):
+            if connection.request is None:
+                return
+            named = ",".join(connection.values("X-FORWARDED-FOR")).split(",")
+            client = self.proxies.client_of(client, [each.strip() for each in named])
+        if self.stages.count_for(connection, client) > limit:
+            raise Refused(429, "Too many connections of this address at once.", Retry_After="1")
+
+    def _shake_hands(self, connection: Connection) -> None:
+        assert isinstance(connection.sock, ssl.SSLSocket)
+        try:
+            connection.sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch(connection, READ)
+        except ssl.SSLWantWriteError:
+            self._watch(connection, WRITE)
+        except ssl.SSLError as error:
+            self._refuse_plainly(connection, error)
+        else:
+            self.stages.move(connection, Stage.HEAD)
+            self._watch(connection, READ)
+            self._check_share(connection)
+
+    def _refuse_plainly(self, connection: Connection, error: ssl.SSLError) -> None:
+        """What speaks no TLS is told so as it speaks; what failed otherwise hears nothing."""
+        if error.reason == "HTTP_REQUEST":
+            answer = self._error_answer(connection, error)
+            with suppress(*NOT_NOW, OSError):
+                socket.socket.send(connection.sock, answer)
+        self._close(connection)
+
+    # -- Reading --
+
+    def _watch(self, connection: Connection, events: int) -> None:
+        steps = {Stage.HANDSHAKE: self._shake_hands, Stage.ANSWERING: self._send}
+        step = steps.get(connection.stage, self._read)
+        callback = partial(self._on_event, connection, step)
+        try:
+            self.poller.modify(connection.sock, events, callback)
+        except KeyError:
+            self.poller.register(connection.sock, events, callback)
+
+    def _on_event(self, connection: Connection, step: Callable[[Connection], None], _sock: object) -> None:
+        self._guarded(connection, step)
+
+    def _unwatch(self, connection: Connection) -> None:
+        with suppress(KeyError, ValueError):
+            self.poller.unregister(connection.sock)
+
+    def _read(self, connection: Connection) -> None:
+        if not connection.read():
+            # What came is no request, or its sender does not wait for an answer.
+            self._close(connection)
+            return
+        if connection.stage is Stage.IDLE and connection.ahead:
+            self.stages.move(connection, Stage.HEAD)
+        self._advance(connection)
+
+    def _advance(self, connection: Connection) -> None:
+        """Take what has come as far as it goes. Raises what is wrong with the request."""
+        if connection.stage is Stage.HEAD:
+            if not connection.ahead or not connection.read_head(self.cfg):
+                return
+            self._check_share(connection)
+            connection.begin_body(self.settings.MAX_CONTENT_LENGTH, self.bodies)
+            self.stages.move(connection, Stage.BODY)
+        if connection.stage is Stage.BODY:
+            if connection.take_body():
+                self._dispatch(connection)
+            else:
+                connection.invite_body()
+
+    def _dispatch(self, connection: Connection) -> None:
+        """Hand a whole request to a thread, or let it wait for its turn."""
+        connection.request._expected_100_continue = False
+        self._unwatch(connection)
+        if connection.request.path.rstrip("/") == ALIVE:
+            self._submit(connection, self.health_thread)
+        elif is_writer(connection.request) and not self.writers.enter(connection):
+            self.stages.move(connection, Stage.WAITING)
+        else:
+            self._submit(connection, self.tpool)
+
+    # -- Working, on a thread --
+
+    def _submit(self, connection: Connection, threads: ThreadPoolExecutor) -> None:
+        self.stages.move(connection, Stage.WORKING)
+        work = threads.submit(self._serve, connection)
+        work.add_done_callback(partial(self.method_queue.defer, self._after_work, connection))
+
+    def _serve(self, connection: Connection) -> bool:
+        """Let the application answer; returns whether the connection can be used again."""
+        try:
+            keeps = self._answer(connection)
+        except Exception as error:  # noqa: BLE001 (what the application could not answer itself)
+            connection.outbox.take_back()
+            connection.outbox.sendall(self._error_answer(connection, error))
+            keeps = False
+        with suppress(OSError):  # the main loop finds out again
+            connection.outbox.send_some()
+        return keeps
+
+    def _answer(self, connection: Connection) -> bool:
+        begun = time.monotonic()
+        request = connection.request
+        assert connection.body is not None
+        request.body = connection.body.reader()
+        response, environ = wsgi.create(
+            request, connection.outbox, connection.client, connection.server, self.cfg
+        )
+        # Not what takes the answer: whether its client still waits is seen here.
+        environ["gunicorn.socket"] = connection.sock
+        environ["wsgi.multithread"] = True
+        environ[TURN_ENDED] = partial(self.method_queue.defer, self.writers.end_turn, connection)
+        if not self.alive:
+            response.force_close()
+        answer = self.wsgi(environ, response.start_response)
+        try:
+            for part in answer:
+                response.write(part)
+            response.close()
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+        self.log.access(response, request, environ, timedelta(seconds=time.monotonic() - begun))
+        return not response.should_close()
+
+    # -- Answering --
+
+    def _after_work(self, connection: Connection, work: Future[bool]) -> None:
+        self.writers.end_turn(connection)
+        if connection not in self.stages:
+            return
+        connection.keeps = work.result()
+        connection.end_request()
+        self.stages.move(connection, Stage.ANSWERING)
+        self._guarded(connection, self._send)
+
+    def _send(self, connection: Connection) -> None:
+        if not connection.outbox.send_some():
+            self._watch(connection, WRITE)
+        elif connection.keeps:
+            self._await_next(connection)
+        else:
+            self._end(connection)
+
+    def _await_next(self, connection: Connection) -> None:
+        """The client may send its next request, or has done so already."""
+        self.stages.move(connection, Stage.HEAD if connection.has_more else Stage.IDLE)
+        self._watch(connection, READ)
+        if connection.stage is Stage.HEAD:
+            self._read(connection)
+
+    def _refuse(self, connection: Connection, error: Exception) -> None:
+        """Answer what the application does not get to see; the connection ends with it."""
+        answer = self._error_answer(connection, error)
+        connection.end_request()
+        self._unwatch(connection)
+        connection.outbox.take_back()
+        connection.outbox.sendall(answer)
+        connection.keeps = False
+        self.stages.move(connection, Stage.ANSWERING)
+        self._guarded(connection, self._send)
+
+    def _error_answer(self, connection: Connection, error: Exception) -> bytes:
+        own_id = new_request_id()
+        failure = failure_for(error)
+        with request_ids(own_id):
+            if failure.code == 500:
+                self.log.error("a request failed outside of the application", exc_info=error)
+            self.log.unread(own_id, connection.client, failure.code, failure.description)
+        return error_answer(failure, own_id, connection.request)
+
+    # -- The end of a connection --
+
+    def _end(self, connection: Connection) -> None:
+        """Say that nothing more comes, without a wait for the client."""
+        self._unwatch(connection)
+        self.stages.remove(connection)
+        connection.end_request()
+        connection.outbox.close()
+        self.lingering.end(connection.sock)
+
+    def _close(self, connection: Connection) -> None:
+        self._unwatch(connection)
+        self.stages.remove(connection)
+        with suppress(OSError):
+            connection.close()

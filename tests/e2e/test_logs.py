@@ -85,7 +85,7 @@ def test_plain_log_lines_begin_with_a_time_or_continue_the_last_one(
     [
         (b"NONSENSE\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nX-Auth-Token: not\x00told\r\n\r\n", 400),
-        (b"GET / HTTP/7.1\r\n\r\n", 400),
+        (b"GET / HTTP/7.1\r\n\r\n", 505),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % number for number in range(300)) + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nExpect: miracles\r\n\r\n", 417),

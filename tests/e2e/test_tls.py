@@ -78,8 +78,9 @@ def test_a_site_serves_https_and_nothing_else(secure: LabSite, certificate: Path
     assert all(url.startswith(https(secure)) for url in urls)
     version = requests.get(https(secure), verify=str(certificate), timeout=30).json()["versions"][0]
     assert version["links"][0]["href"] == f"{https(secure)}/v1.0/"
-    with pytest.raises(requests.ConnectionError):
-        requests.get(secure.url, timeout=10)
+    plain = requests.get(secure.url, timeout=10)
+    assert plain.status_code == 400
+    assert "The request is not TLS" in plain.text
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(https(secure), timeout=10)
     assert secure.stop() == 0

@@ -11,8 +11,8 @@ import requests
 
 from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite
-from dcapi.serving import worker
-from dcapi.serving.worker import Lingering
+from dcapi.serving import lingering
+from dcapi.serving.lingering import Lingering
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 # So many would stop a main loop that waits two seconds for each of them for longer than is bearable.
@@ -35,7 +35,7 @@ def test_clients_that_do_not_hang_up_hold_up_no_other_one(tmp_path: Path) -> Non
             assert connection.recv(12) == b"HTTP/1.1 200"
         started = time.monotonic()
         assert requests.get(f"{site.url}/healthz", timeout=30).ok
-        assert time.monotonic() - started < worker.LINGER_SECONDS
+        assert time.monotonic() - started < lingering.LINGER_SECONDS
     finally:
         for connection in slow:
             connection.close()
@@ -56,7 +56,7 @@ def test_a_client_hears_the_end_at_once_and_is_waited_for() -> None:
 
 
 def test_a_client_that_never_hangs_up_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.1)
     here, there = socket.socketpair()
     with there:
         Lingering().end(here)
@@ -68,7 +68,7 @@ def test_a_client_that_keeps_sending_is_left() -> None:
     with there:
         Lingering().end(here)
         with pytest.raises(OSError):  # noqa: PT011 (a broken pipe or a reset, as the system has it)
-            there.sendall(b"x" * 100 * worker.LINGER_BYTES)
+            there.sendall(b"x" * 100 * lingering.LINGER_BYTES)
         assert is_closed(here)
 
 
