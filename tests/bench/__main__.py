@@ -8,7 +8,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import group_migration, member_updates, side_by_side_writers, subcloud_creation, subcloud_list
+from tests.bench import (
+    group_migration,
+    member_updates,
+    side_by_side_writers,
+    subcloud_creation,
+    subcloud_list,
+)
 from tests.bench.figures import Note, Verdict
 
 MET, MISSED = 0, 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from threading import Barrier
@@ -44,7 +45,8 @@ def _times(site: LabSite, rounds: int) -> list[float]:
     def change(number: int) -> list[float]:
         with clients[number] as client:
             together.wait(60)
-            times = [seconds_of(lambda: _change(client, number, turn)) for turn in range(WARM_UP + rounds)]
+            calls = [partial(_change, client, number, turn) for turn in range(WARM_UP + rounds)]
+            times = [seconds_of(call) for call in calls]
         return times[WARM_UP:]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
