@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from dcapi.lab.members import member
 from dcapi.lab.operator import Operator
 from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite
@@ -48,6 +49,16 @@ class SickSite:
         name = f"group-{next(self._names)}"
         body = {"name": name, "description": "d" * 200, "update_apply_type": "parallel"}
         return self.ask("POST", GROUPS, body)
+
+    def add_subcloud(self, number: int) -> str:
+        """Begin to deploy a new subcloud; returns its name."""
+        new = member(number, f"edge-{number}")
+        with Operator(self.site.url, self.site.admin_password) as operator:
+            operator.add_subcloud(new.creation())
+        return new.name
+
+    def deploy_status(self, name: str) -> str:
+        return str(self.ask("GET", f"{LIST}/{name}").json().get("deploy-status"))
 
     def expect_healthy(self) -> None:
         """Whatever is wrong with the database, the process lives and says so, soon."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 AWAY = "cannot be reached"
 BUSY = "is busy"
+SWEEP_FAILED = "the sweep failed"
 # Requests at once, some of which find a kept connection and some of which make one.
 AT_ONCE = 6
 DISK_MEGABYTES = 32
@@ -42,7 +44,7 @@ class Ward:
         self.disk = disk
         self.wire = Wire(self.server.port)
         uri = f"postgresql://{ROLE}@{HOST}:{self.wire.port.number}/{DATABASE}"
-        self.site = SickSite(folder, uri, RECONCILE_SECONDS="1")
+        self.site = SickSite(folder, uri, RECONCILE_SECONDS="1", DEPLOY_PHASE_SECONDS="1")
 
     def start(self) -> None:
         self.server.make()
@@ -118,6 +120,18 @@ def test_a_server_that_crashes_is_found_again(ward: Ward, site: SickSite) -> Non
     expect_refusal(site.write(), AWAY)
     site.expect_healthy()
     ward.server.start()
+
+
+def test_work_under_way_goes_on_after_an_outage(ward: Ward, site: SickSite) -> None:
+    name = site.add_subcloud(1)
+    wait_until("the deployment to begin", partial(site.deploy_status, name), "bootstrapping".__eq__)
+    ward.wire.refuse()
+    log = site.site.log_file
+    lines = log.read_text().count(SWEEP_FAILED)
+    wait_until("two sweeps to fail", lambda: log.read_text().count(SWEEP_FAILED) >= lines + 2)
+    site.expect_healthy()
+    ward.wire.accept()
+    wait_until("the deployment to end", partial(site.deploy_status, name), "complete".__eq__)
 
 
 def test_connections_that_were_reset_are_made_anew(ward: Ward, site: SickSite) -> None:

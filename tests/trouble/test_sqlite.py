@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -85,6 +86,35 @@ def test_a_full_disk_is_named_and_reads_go_on(ward: Ward, site: SickSite) -> Non
         with ThreadPoolExecutor(16) as pool:  # more than the connections that are kept: some are made now
             reads = [pool.submit(site.read) for _ in range(32)]
             assert {read.result().status_code for read in reads} == {200}
+        site.expect_healthy()
+    site.expect_recovery()
+
+
+@contextmanager
+def no_larger_files(site: SickSite, size: int) -> Iterator[None]:
+    """No process of the site writes beyond so many bytes of any file: the system answers with an error."""
+    pids = processes(site)
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    for pid, (_, hard) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        for pid, limits in before.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+def processes(site: SickSite) -> list[int]:
+    """The workers of a site."""
+    master = site.site.pid
+    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+
+def test_a_file_that_cannot_be_written_is_said_to_fail(ward: Ward, site: SickSite) -> None:
+    journal = ward.file.with_name(f"{ward.file.name}-wal")
+    with no_larger_files(site, journal.stat().st_size):
+        expect_refusal(write_until_refused(site), "its disk or its files fail")
+        assert site.read().status_code == 200
         site.expect_healthy()
     site.expect_recovery()
 
