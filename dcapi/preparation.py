@@ -120,7 +120,7 @@ def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves:
 def _engine(uri: str, settings: Settings, keyring: Keyring) -> Engine:
     _check_uri(uri)
     try:
-        engine = make_engine(uri, settings, keyring)
+        engine = make_engine(uri, settings, keyring, patient=True)
         engine.connect().close()
     except (ArgumentError, ModuleNotFoundError) as error:
         raise SettingsError(f"DCAPI_SQLALCHEMY_DATABASE_URI names no usable database: {error}") from error

@@ -53,7 +53,15 @@ class Settings:
     # Database; empty: a SQLite file in the instance folder. postgresql:// needs requirements-postgres.txt.
     SQLALCHEMY_DATABASE_URI: str = field(default="", repr=False)
     # Seconds that a SQLite writer waits for another one.
-    SQLITE_BUSY_TIMEOUT: float = 30.0
+    SQLITE_BUSY_TIMEOUT: float = 8.0
+    # Seconds to connect to PostgreSQL, at each of its hosts; rounded up to whole ones.
+    DATABASE_CONNECT_TIMEOUT: float = 3.0
+    # Seconds for one statement on PostgreSQL; half a second later its connection is given up.
+    DATABASE_STATEMENT_TIMEOUT: float = 7.0
+    # Seconds that a statement on PostgreSQL waits for one lock.
+    DATABASE_LOCK_TIMEOUT: float = 6.0
+    # Seconds after which a connection to PostgreSQL counts as lost when nothing acknowledges what was sent.
+    DATABASE_TCP_TIMEOUT: float = 5.0
     # Software version of a new subcloud that names no release.
     SOFTWARE_VERSION: str = "24.09"
 
@@ -224,6 +232,10 @@ class Settings:
 # (setting, lowest value, highest value): outside of these a site would start and then not work.
 LIMITS: tuple[tuple[str, float, float], ...] = (
     ("SQLITE_BUSY_TIMEOUT", 0, 3600),
+    ("DATABASE_CONNECT_TIMEOUT", 2, 60),
+    ("DATABASE_STATEMENT_TIMEOUT", 0.1, 3600),
+    ("DATABASE_LOCK_TIMEOUT", 0.1, 3600),
+    ("DATABASE_TCP_TIMEOUT", 1, 3600),
     ("WORKERS", 1, 256),
     ("THREADS", 1, 1024),
     ("JOB_THREADS", 1, 1024),

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from dcapi.api.disconnects import refuse_when_abandoned
 from dcapi.models import Base
@@ -30,14 +29,25 @@ class SiteSession(FlaskSession):
         super().commit()
 
     def close(self) -> None:
-        """Give the connection back. What was to be rolled back on a lost one is gone: that fails nobody."""
+        """Give the connection back. What was to be rolled back on a lost one is gone: that fails nobody.
+
+        The answer stands by now, and may be on its way: whatever goes wrong here, it is not taken back.
+        """
         transaction = self.get_transaction()
         try:
             super().close()
-        except DBAPIError as error:
-            logger.warning("a connection to the database was lost: %s", error.orig)
+        except Exception as error:  # noqa: BLE001 (as said: nobody is left to hear of it)
+            logger.warning("a connection to the database was lost: %s", getattr(error, "orig", error))
             if transaction is not None:
-                transaction.close(invalidate=True)
+                _abandon(transaction)
+
+
+def _abandon(transaction: SessionTransaction) -> None:
+    """Part with a connection that cannot be given back, without asking it for anything."""
+    try:
+        transaction.close(invalidate=True)
+    except Exception as error:  # noqa: BLE001 (the pool has dropped it, or does so when nobody refers to it)
+        logger.warning("a connection to the database could not be closed: %s", error)
 
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": SiteSession})
@@ -49,7 +59,7 @@ def open_database(app: Flask, settings: Settings, uri: str, keyring: Keyring) ->
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings, uri)
     db.init_app(app)
     with app.app_context():
-        equip(db.engine, keyring)
+        equip(db.engine, keyring, settings)
 
 
 def unit_of_work_of(app: Flask) -> UnitOfWork:

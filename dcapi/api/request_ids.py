@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from dcapi.api import audit_entries
-from dcapi.api.errors import UNEXPECTED, Failure, error_body
+from dcapi.api.errors import UNEXPECTED, Failure, error_body, failure_of
 from dcapi.log import REQUEST_ID_HEADER, accepted_request_id, new_request_id, request_ids
+from dcapi.models.database_trouble import trouble_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,33 +47,53 @@ class RequestIds:
 
     def _answer(self, environ: WSGIEnvironment, answer: _Answer) -> Iterable[bytes]:
         try:
-            return self._within(environ, answer.start)
+            body = self._within(environ, answer.start)
         # The edge of the process: what escaped from every other handler is answered all the same.
         except Exception as error:
             log.exception("%s %s failed unexpectedly", environ["REQUEST_METHOD"], environ.get("PATH_INFO"))
-            return answer.failure(environ, error)
+            body = answer.failure(environ, error)
+        answer.send()
+        return body
 
 
 class _Answer:
-    """One answer on its way out."""
+    """One answer on its way out.
+
+    Its head is kept back until the application has returned: when the end of the session fails, a server that
+    was told of it already would send the headers of two answers.
+    """
 
     def __init__(self, own_id: str, start_response: StartResponse) -> None:
         self.status = 500
-        self._begun = False
         self._own_id = own_id
         self._start_response = start_response
+        self._head: tuple[str, list[tuple[str, str]]] | None = None
+        self._write: Callable[[bytes], object] | None = None
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
+        if self._write is not None:  # sent already: it is the server's matter
+            self._write = self._start_response(status, headers, exc_info)
+            return self._write
         self.status = int(status[:3])
-        self._begun = True
         kept = [(name, value) for name, value in headers if name.lower() != HEADER.lower()]
-        return self._start_response(status, [*kept, (HEADER, self._own_id)], exc_info)
+        self._head = (status, [*kept, (HEADER, self._own_id)])
+        return self._write_after_head
+
+    def send(self) -> None:
+        """Tell the server the head that stands now."""
+        if self._head is not None and self._write is None:
+            self._write = self._start_response(*self._head)
 
     def failure(self, environ: WSGIEnvironment, error: Exception) -> Iterable[bytes]:
-        failure = Failure(500, UNEXPECTED)
+        """The answer instead of the one that was begun; a database in trouble is told as everywhere else."""
+        trouble = trouble_of(error)
+        failure = Failure(500, UNEXPECTED) if trouble is None else failure_of(error)
         body, kind = error_body(failure, environ.get("PATH_INFO", ""), environ.get("HTTP_ACCEPT", ""))
-        headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
-        # With the exception an answer that was begun is taken back, unless a part of it is on its way.
-        begun = (type(error), error, error.__traceback__) if self._begun else None
-        self.start(f"500 {failure.title}", headers, begun)
+        own = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        self.start(f"{failure.code} {failure.title}", [*own, *failure.headers.items()])
         return [body]
+
+    def _write_after_head(self, data: bytes) -> None:
+        self.send()
+        if self._write is not None:
+            self._write(data)

@@ -1,17 +1,21 @@
-"""How this project opens a database: SQLite so that writers wait for each other, PostgreSQL as it comes."""
+"""How this project opens a database: SQLite so that writers take turns, PostgreSQL with limits in time."""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
+from dcapi.models.database_file import DatabaseFile, error_of, watch_file
+from dcapi.models.database_trouble import DatabaseTrouble
 from dcapi.models.keyring import Keyring
 from dcapi.models.types import give_keyring
+from dcapi.models.writer_queue import QueuedConnection, WriterQueue
 from dcapi.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,6 +31,12 @@ READ_ONLY = "dcapi_read_only"
 SPARE_CONNECTIONS = 16
 # Connections that a worker keeps while it has nothing to do: a server of PostgreSQL bears a hundred in all.
 KEPT_CONNECTIONS = 8
+# Seconds for which a thread waits for a connection; there is one for each, so that it hardly ever does.
+POOL_SECONDS = 8.0
+# Seconds that preparation waits for another writer of a SQLite database, at least: no request waits for it.
+PREPARATION_SECONDS = 30.0
+# Seconds of waiting in the queue of writers from which on they are taken from the wait for other processes.
+NOTABLE_WAIT = 0.05
 
 
 def database_uri(settings: Settings, instance: Path) -> str:
@@ -36,19 +46,37 @@ def database_uri(settings: Settings, instance: Path) -> str:
     return "postgresql://" + uri.removeprefix("postgres://") if uri.startswith("postgres://") else uri
 
 
-def engine_options(settings: Settings, uri: str) -> dict[str, Any]:
-    """Pool options: every thread of a worker finds a connection, and a dead one is noticed before its use."""
-    options: dict[str, Any] = {
+def engine_options(settings: Settings, uri: str, *, patient: bool = False) -> dict[str, Any]:
+    """Pool options: every thread of a worker finds a connection, and a dead one is noticed before its use.
+
+    ``patient``: for preparation, whose statements may take long, and wait for what others do.
+    """
+    return {
         "pool_size": KEPT_CONNECTIONS,
         "max_overflow": most_connections(settings) - KEPT_CONNECTIONS,
+        "pool_timeout": POOL_SECONDS,
         "pool_pre_ping": True,
         # Else an error of the database would name what was to be written.
         "hide_parameters": True,
+        "connect_args": _connect_args(settings, uri, patient=patient),
     }
+
+
+def _connect_args(settings: Settings, uri: str, *, patient: bool) -> dict[str, Any]:
     if is_sqlite(uri):
-        # The busy timeout bounds the wait for another writer; the pool must not give up before it.
-        options["connect_args"] = {"timeout": settings.SQLITE_BUSY_TIMEOUT, "check_same_thread": False}
-    return options
+        timeout = _busy_timeout(settings, patient=patient)
+        return {"timeout": timeout, "check_same_thread": False, "factory": QueuedConnection}
+    if is_postgresql(uri):
+        # Only here: its driver is installed where it is used.
+        from dcapi.models import postgres_connections
+
+        return postgres_connections.connect_args(settings, uri, patient=patient)
+    return {}
+
+
+def _busy_timeout(settings: Settings, *, patient: bool) -> float:
+    given = settings.SQLITE_BUSY_TIMEOUT
+    return max(given, PREPARATION_SECONDS) if patient else given
 
 
 def most_connections(settings: Settings) -> int:
@@ -61,30 +89,82 @@ def is_sqlite(uri: str) -> bool:
     return make_url(uri).get_backend_name() == "sqlite"
 
 
-def make_engine(uri: str, settings: Settings, keyring: Keyring) -> Engine:
-    """An engine for work outside of the Flask application: preparation, tests."""
-    engine = create_engine(uri, **engine_options(settings, uri))
-    equip(engine, keyring)
+def is_postgresql(uri: str) -> bool:
+    return make_url(uri).get_backend_name() == "postgresql"
+
+
+def make_engine(uri: str, settings: Settings, keyring: Keyring, *, patient: bool = False) -> Engine:
+    """An engine for work outside of the Flask application: preparation (which is patient), tests."""
+    engine = create_engine(uri, **engine_options(settings, uri, patient=patient))
+    equip(engine, keyring, settings, patient=patient)
     return engine
 
 
-def equip(engine: Engine, keyring: Keyring) -> None:
-    """Give an engine its keyring and, for SQLite, transactions that do not lose updates."""
+def equip(engine: Engine, keyring: Keyring, settings: Settings, *, patient: bool = False) -> None:
+    """Give an engine its keyring, for SQLite transactions that do not lose updates and have a fair turn, for
+    PostgreSQL limits in time."""
     give_keyring(engine, keyring)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite_connection)
-        event.listen(engine, "begin", _begin_sqlite_transaction)
+        turns = _SqliteTurns(watch_file(engine), _busy_timeout(settings, patient=patient))
+        event.listen(engine, "do_connect", turns.check_file)
+        event.listen(engine, "connect", turns.prepare)
+        event.listen(engine, "begin", turns.begin)
+    elif engine.dialect.name == "postgresql" and not patient:
+        from dcapi.models import postgres_connections
+
+        postgres_connections.bound(engine, settings)
 
 
-def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: its deferred BEGIN lets two writers read the same row.
-    connection.isolation_level = None
-    connection.execute("PRAGMA foreign_keys=ON")
+class _SqliteTurns:
+    """How the transactions of one engine begin. Neither the file that is gone nor the one in its place is
+    touched: SQLite would make a new file, or take the journal of the other one for its own."""
+
+    def __init__(self, file: DatabaseFile | None, busy_timeout: float) -> None:
+        self._file = file
+        self._busy_timeout = busy_timeout
+        self._queue = WriterQueue()
+
+    def check_file(self, *_: Any) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    def prepare(self, connection: QueuedConnection, _record: Any) -> None:
+        # The driver must not begin transactions by itself: its deferred BEGIN lets two writers read the same
+        # row.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.queue = self._queue
+
+    def begin(self, connection: Connection) -> None:
+        self.check_file()
+        if connection.get_execution_options().get(READ_ONLY, False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        driver: Any = connection.connection.dbapi_connection
+        began = time.monotonic()
+        if not driver.take_turn(self._busy_timeout):
+            raise error_of(DatabaseTrouble.LOCKED)
+        try:
+            self._begin_writing(connection, time.monotonic() - began)
+        except BaseException:
+            driver.give_up_turn()
+            raise
+
+    def _begin_writing(self, connection: Connection, waited: float) -> None:
+        """Take the lock that other processes want as well, within what is left of the time."""
+        if waited < NOTABLE_WAIT:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        driver: Any = connection.connection.dbapi_connection
+        _set_busy_timeout(driver, max(self._busy_timeout - waited, 0.0))
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            _set_busy_timeout(driver, self._busy_timeout)
 
 
-def _begin_sqlite_transaction(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _set_busy_timeout(driver: sqlite3.Connection, seconds: float) -> None:
+    driver.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
 
 def clear_sqlite_file(engine: Engine) -> None:

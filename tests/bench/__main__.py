@@ -8,7 +8,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import group_migration, member_updates, subcloud_creation, subcloud_list
+from tests.bench import (
+    group_migration,
+    member_updates,
+    side_by_side_writers,
+    subcloud_creation,
+    subcloud_list,
+)
 from tests.bench.figures import Note, Verdict
 
 MET, MISSED = 0, 1
@@ -20,6 +26,7 @@ BENCHES: dict[str, tuple[Measure, int]] = {
     "list": (subcloud_list.measure, 100),
     "creation": (subcloud_creation.measure, 100),
     "updates": (member_updates.measure, 200),
+    "writers": (side_by_side_writers.measure, 100),
     "migration": (group_migration.measure, 1),
 }
 

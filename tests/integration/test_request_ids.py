@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import create_environ
 
 from dcapi.api.request import EXTENSION
 from dcapi.api.request_ids import RequestIds
@@ -69,6 +71,29 @@ def test_what_fails_outside_of_the_application_is_answered_too(
     assert "An unexpected error occurred." in answer.text
     assert "a secret text" not in answer.text
     assert "a secret text" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (ValueError("a fault of ours"), 500),
+        (OperationalError("ROLLBACK", None, Exception("gone"), connection_invalidated=True), 503),
+    ],
+)
+def test_a_server_is_told_one_head_when_an_answer_fails_after_it_began(
+    app: Flask, failure: Exception, code: int
+) -> None:
+    def broken(_environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "2")])
+        raise failure
+
+    told: list[tuple[str, list[tuple[str, str]]]] = []
+    body = RequestIds(app, broken)(create_environ("/"), lambda *head: told.append(head[:2]))  # type: ignore
+    [(status, headers)] = told
+    assert status.startswith(str(code))
+    lengths = [value for name, value in headers if name == "Content-Length"]
+    assert lengths == [str(len(b"".join(body)))]
+    assert ("Retry-After" in dict(headers)) == (code == 503)
 
 
 def seen_ids(app: Flask, sent: str | None) -> tuple[tuple[str, str], str]:

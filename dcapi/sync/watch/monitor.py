@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sqlalchemy import exists, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dcapi.log import new_request_id, request_id
@@ -107,7 +108,15 @@ class Monitor:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for turn in self._turns.values():
             if not turn.is_under_way:
-                turn.hold.release()
+                self._release(turn.hold)
+
+    @staticmethod
+    def _release(hold: Hold) -> None:
+        """Give a peer up; while the database is away the lease is left to expire."""
+        try:
+            hold.release()
+        except SQLAlchemyError:
+            logger.warning("lease %s could not be released, it expires by itself", hold.name)
 
     def _watch_for_ever(self) -> None:
         pause = 0.0
@@ -163,7 +172,7 @@ class Monitor:
 
     def _drop(self, peer_ids: Iterable[int]) -> None:
         for peer_id in peer_ids:
-            self._turns.pop(peer_id).hold.release()
+            self._release(self._turns.pop(peer_id).hold)
 
     def _take_turn(self, peer_id: int, watch: WatchedPeer) -> None:
         hold = leases.take(self._runtime, peer_lease(peer_id), watch.interval * LEASE_INTERVALS)

@@ -66,3 +66,22 @@ def test_an_answer_stands_when_the_connection_is_lost_after_it(
         lose_connection(monkeypatch, session)
     answer = operator.get("/system-peers")
     assert (answer.status_code, answer.json) == (200, {"system_peers": []})
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("a fault of ours"), OSError("no such socket")])
+def test_an_answer_has_one_head_whatever_goes_wrong_after_it(
+    operator: SiteClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    with runtime.unit_of_work() as session:
+        session.scalars(select(SystemPeer)).all()
+        engine = session.get_bind().engine
+    with monkeypatch.context() as patch:
+
+        def fail(*_: Any) -> None:
+            raise failure
+
+        patch.setattr(engine.dialect, "do_rollback", fail)
+        answer = operator.get("/system-peers")
+        assert answer.status_code == 200
+        assert len(answer.headers.getlist("Content-Length")) == 1
+    assert operator.get("/system-peers").status_code == 200

@@ -27,7 +27,8 @@ from tests.subcloud_forms import form
 PATIENCE = 1.0
 ASKED = form(management__state="unmanaged", migrate="true")
 AWAY = OperationalError(None, None, Exception("connection refused"))
-PASSING = [PoolTimeout("no connection is free"), LeaseLost(), AWAY]
+LOST = OperationalError("SELECT 1", None, Exception("the connection is lost"), connection_invalidated=True)
+PASSING = [PoolTimeout("no connection is free"), LeaseLost(), LOST]
 
 
 @contextmanager
@@ -152,6 +153,15 @@ def test_an_operator_and_whoever_may_not_take_over_are_answered_at_once(
     assert call(fleet.operator, "1", CALLS[name]) == 503
     assert call(watch, region, CALLS[name]) in {403, 503}
     assert len(calls) <= 2
+
+
+def test_a_database_that_is_away_keeps_not_even_another_site_waiting(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = fleet.show(1)["region-name"]
+    calls = fail_twice(monkeypatch, "show", AWAY)
+    assert call(fleet.other_site, region, "") == 503
+    assert len(calls) == 1
 
 
 def test_what_does_not_pass_is_answered_at_once(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
