@@ -131,7 +131,9 @@ class Settings:
     USER_REQUESTS_PER_SECOND: float = 0.0
     # Seconds that a client may take for a TLS handshake, and then for the head of a request.
     HEAD_SECONDS: float = 30.0
-    # Bytes of a request body that have to come in each second, after its first 30.
+    # Seconds that a request body may take whatever its speed.
+    BODY_SECONDS: float = 30.0
+    # Bytes of it that have to come in each second from then on.
     BODY_BYTES_PER_SECOND: int = 500
     # Seconds that a client may take nothing of its answer.
     ANSWER_SECONDS: float = 60.0
@@ -260,6 +262,7 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("USER_REQUESTS_PER_SECOND", 0, 10**6),
     ("PEER_MAX_ANSWER", 1024, 2**31),
     ("HEAD_SECONDS", 0.1, 3600),
+    ("BODY_SECONDS", 0.1, 3600),
     ("BODY_BYTES_PER_SECOND", 0, 10**9),
     ("ANSWER_SECONDS", 0.1, 3600),
     ("IDLE_SECONDS", 1, 3600),

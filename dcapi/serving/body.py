@@ -16,6 +16,9 @@ from dcapi.serving.refusals import Refused
 
 # Bytes of a body that are kept in memory; more lie in a file.
 IN_MEMORY = 1024 * 1024
+# Bytes of the trailers after the last chunk, which are parsed again whenever more of them has come.
+LONGEST_TRAILERS = 16 * 1024
+TOO_MANY_BODIES = "Too many large requests at once, please try again."
 CRLF = b"\r\n"
 
 
@@ -53,7 +56,7 @@ class BodyRoom:
         """Raises Refused when there is no room for so many more."""
         with self._lock:
             if self._used + size > self._limit:
-                raise Refused(503, "Too many large requests at once, please try again.", Retry_After="1")
+                raise Refused(503, TOO_MANY_BODIES, Retry_After="1")
             self._used += size
 
     def give_back(self, size: int) -> None:
@@ -67,6 +70,8 @@ class IncomingBody:
     def __init__(self, limit: int, room: BodyRoom, length: int = 0) -> None:
         """``limit``: bytes of the largest body. Raises Refused for one that announces more."""
         self.size = 0
+        # When its speed was looked at, and its size then.
+        self._seen: tuple[float, int] | None = None
         self._limit = limit
         self._room = room
         self._left = length
@@ -90,10 +95,24 @@ class IncomingBody:
             raise self._too_large()
         self._room.take(len(data))
         self.size += len(data)
-        if isinstance(self._file, BytesIO) and self.size > IN_MEMORY:
-            kept, self._file = self._file, TemporaryFile()  # noqa: SIM115 (it lives as long as the request)
-            self._file.write(kept.getvalue())
-        self._file.write(data)
+        try:
+            if isinstance(self._file, BytesIO) and self.size > IN_MEMORY:
+                kept, self._file = self._file, TemporaryFile()  # noqa: SIM115 (it lives with the request)
+                self._file.write(kept.getvalue())
+            self._file.write(data)
+        except OSError as error:  # the disk is full, or no file is left
+            raise Refused(503, TOO_MANY_BODIES, Retry_After="1") from error
+
+    def is_slow(self, now: float, rate: float, every: float) -> bool:
+        """Whether less than ``rate`` bytes a second have come since the last look; however often it is
+        asked, it looks ``every`` so many seconds."""
+        if self._seen is None:
+            self._seen = now, self.size
+        since, size = self._seen
+        if now - since < every:
+            return False
+        self._seen = now, self.size
+        return self.size - size < rate * (now - since)
 
     def _too_large(self) -> Refused:
         return Refused(413, f"The body is larger than {self._limit} bytes")
@@ -116,6 +135,7 @@ class ChunkedBody(IncomingBody):
     def __init__(self, reader: ChunkedReader, limit: int, room: BodyRoom) -> None:
         super().__init__(limit, room)
         self._reader = reader
+        reader.limit_trailer_section = LONGEST_TRAILERS
         self._ended = False
         # Whether the line break after a chunk is next.
         self._at_break = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 
 from dcapi.models.engine import most_connections
-from dcapi.serving.stages import Stages
 from dcapi.settings import Settings
 
 # Files of a worker besides its connections to clients and to the database: logs, modules, playbooks, peers.
@@ -20,5 +19,6 @@ class Capacity:
         kept = min(OTHER_FILES + most_connections(settings), files // 2)
         self.most = max(1, min(settings.CONNECTIONS, files - kept))
 
-    def has_room(self, stages: Stages) -> bool:
-        return len(stages) < self.most
+    def has_room(self, connections: int) -> bool:
+        """Whether there is room for one more beside these."""
+        return connections < self.most

@@ -58,10 +58,12 @@ class Logger(GunicornLogger):
         }
         self.access_log.info("answered", extra=fields(values, **ids))
 
-    def unread(self, own_id: str, address: Any, code: int, reason: str) -> None:
-        """The same for a request that the application never got, because it cannot be read."""
+    def unread(self, own_id: str, address: Any, code: int, reason: str, request: Any = None) -> None:
+        """The same for a request that the application never got; ``request``: its head, if it is known."""
         values = {
             "remote_address": address[0] if address else None,
+            "method": getattr(request, "method", None),
+            "path": _text(getattr(request, "path", None) or "") or None,
             "status": code,
             "reason": reason,
         }

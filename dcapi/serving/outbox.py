@@ -37,7 +37,8 @@ class Outbox:
     def sendall(self, data: bytes) -> None:
         """Keep this for later; raises OSError when there is no room for it on the disk."""
         if self._file is None and self._size + len(data) > IN_MEMORY:
-            self._file = TemporaryFile()  # noqa: SIM115 (it lives as long as the answer)
+            with suppress(OSError):  # no file is left: then it stays in memory, as the application had it
+                self._file = TemporaryFile()  # noqa: SIM115 (it lives as long as the answer)
         if self._file is not None:
             self._file.write(data)
         else:

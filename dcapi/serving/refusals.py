@@ -7,7 +7,7 @@ from typing import Any
 
 from gunicorn.http import errors
 
-from dcapi.api.errors import UNEXPECTED, Failure, error_body, failure_of
+from dcapi.api.errors import RETRY_AFTER, UNEXPECTED, Failure, error_body, failure_of
 from dcapi.log import REQUEST_ID_HEADER
 
 
@@ -45,6 +45,7 @@ UNREADABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.InvalidChunkExtension, 400, BAD_FRAMING),
     (ssl.SSLError, 400, "The request is not TLS"),
     (errors.ParseException, 400, "The request is not HTTP"),
+    (OSError, 503, "There is no room for the answer now, please try again."),
 )
 
 
@@ -53,7 +54,9 @@ def failure_for(error: Exception) -> Failure:
     if isinstance(error, Refused):
         return error.failure
     found = next(((code, text) for kind, code, text in UNREADABLE if isinstance(error, kind)), None)
-    return failure_of(error) if found is None else Failure(*found)
+    if found is None:
+        return failure_of(error)
+    return Failure(*found, RETRY_AFTER if found[0] == 503 else {})
 
 
 def error_answer(failure: Failure, own_id: str, request: Any) -> bytes:

@@ -12,18 +12,19 @@ from dcapi.settings import Settings
 
 # Where a connection may be closed for another one: nobody would miss an answer.
 SPARE = (Stage.HANDSHAKE, Stage.HEAD, Stage.IDLE)
-# Seconds that a body may take whatever its speed.
-BODY_GRACE = 30.0
+# How often the speed of a body is looked at while as many seconds pass as it has at first.
+LOOKS = 3
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds of a head, a handshake, an idle connection and an answer without progress; bytes a second of a
-    body after its first 30 s."""
+    """Seconds of a head, a handshake, an idle connection and an answer without progress, and of a body
+    whatever its speed; then its bytes a second."""
 
     head: float
     idle: float
     answer: float
+    body: float
     body_rate: float
 
     @classmethod
@@ -32,6 +33,7 @@ class Deadlines:
             settings.HEAD_SECONDS,
             settings.IDLE_SECONDS,
             settings.ANSWER_SECONDS,
+            settings.BODY_SECONDS,
             settings.BODY_BYTES_PER_SECOND,
         )
 
@@ -43,8 +45,10 @@ class Deadlines:
             case Stage.IDLE:
                 return waited > self.idle
             case Stage.BODY:
-                size = connection.body.size if connection.body is not None else 0
-                return size < self.body_rate * (waited - BODY_GRACE)
+                body = connection.body
+                if body is None or waited <= self.body:
+                    return False
+                return body.is_slow(now, self.body_rate, every=self.body / LOOKS)
             case Stage.ANSWERING:
                 return now - max(connection.outbox.progress, connection.since) > self.answer
         return False

@@ -46,6 +46,7 @@ ACCEPTED_AT_ONCE = 16
 # Seconds that a stopping worker keeps connections on which nothing has come.
 STOP_IDLE_SECONDS = 2.0
 ALIVE = "/healthz"
+TOO_MANY_CONNECTIONS = "There are too many connections: this one was closed for a new one."
 TOO_MANY_CHANGES = "Too many changes at once, please try again."
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -68,6 +69,8 @@ class Worker(ThreadWorker):
         self.health_thread = ThreadPoolExecutor(1, "health")
         self.certificates = Certificates(self.cfg) if self.cfg.is_ssl else None
         self._looked = 0.0
+        # Until when nothing is accepted, because no file was left.
+        self._paused_until = 0.0
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -112,16 +115,13 @@ class Worker(ThreadWorker):
     def _turn(self) -> None:
         self.notify()
         if self.alive:
-            self.set_accept_enabled(self.capacity.has_room(self.stages) or self._can_spare())
+            self.set_accept_enabled(self._may_accept())
         self.wait_for_and_dispatch_events(timeout=LOOK_SECONDS)
         for connection in self.writers.next_ones():
             self._submit(connection, self.tpool)
         if time.monotonic() >= self._looked + LOOK_SECONDS:
             self._looked = time.monotonic()
             self._end_overdue()
-
-    def _can_spare(self) -> bool:
-        return self.stages.oldest_spare() is not None
 
     def _end_overdue(self) -> None:
         for connection in list(self.stages.overdue(self.deadlines)):
@@ -157,22 +157,37 @@ class Worker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
-            if not self.capacity.has_room(self.stages) and not self._make_room():
+            if not self._may_accept():
                 return
             try:
                 sock, client = listener.accept()
             except OSError as error:
-                if error.errno in (EMFILE, ENFILE) and self._make_room():
-                    continue
-                return
+                if error.errno not in (EMFILE, ENFILE):
+                    return
+                if not self._make_room():
+                    self._paused_until = time.monotonic() + LOOK_SECONDS
+                continue
+            if not self._has_room():
+                self._make_room()
             self._begin(sock, client, listener.getsockname())
+
+    def _has_room(self) -> bool:
+        return self.capacity.has_room(len(self.stages) + len(self.lingering))
+
+    def _may_accept(self) -> bool:
+        if time.monotonic() < self._paused_until:
+            return False
+        return self._has_room() or self.stages.oldest_spare() is not None
 
     def _make_room(self) -> bool:
         """Close the connection that nobody misses most; returns whether there was one."""
         spare = self.stages.oldest_spare()
-        if spare is not None:
-            self._close(spare)
-        return spare is not None
+        if spare is None:
+            return False
+        if spare.ahead:  # its file is needed now: an answer would keep it
+            self._error_answer(spare, Refused(503, TOO_MANY_CONNECTIONS))
+        self._close(spare)
+        return True
 
     def _begin(self, sock: socket.socket, client: Any, server: Any) -> None:
         try:
@@ -290,7 +305,8 @@ class Worker(ThreadWorker):
         """Let the application answer; returns whether the connection can be used again."""
         try:
             keeps = self._answer(connection)
-        except Exception as error:  # noqa: BLE001 (what the application could not answer itself)
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 (what the application could not answer)
+            error = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
             connection.outbox.take_back()
             connection.outbox.sendall(self._error_answer(connection, error))
             keeps = False
@@ -309,7 +325,7 @@ class Worker(ThreadWorker):
         # Not what takes the answer: whether its client still waits is seen here.
         environ["gunicorn.socket"] = connection.sock
         environ["wsgi.multithread"] = True
-        environ[TURN_ENDED] = partial(self.method_queue.defer, self.writers.end_turn, connection)
+        environ[TURN_ENDED] = partial(self.method_queue.defer, self.writers.step_back, connection)
         if not self.alive:
             response.force_close()
         answer = self.wsgi(environ, response.start_response)
@@ -346,7 +362,9 @@ class Worker(ThreadWorker):
         """The client may send its next request, or has done so already."""
         self.stages.move(connection, Stage.HEAD if connection.has_more else Stage.IDLE)
         self._watch(connection, READ)
-        if connection.stage is Stage.HEAD:
+        if connection.ahead:  # also when its sender has said that nothing follows
+            self._advance(connection)
+        elif connection.stage is Stage.HEAD:
             self._read(connection)
 
     def _refuse(self, connection: Connection, error: Exception) -> None:
@@ -366,7 +384,8 @@ class Worker(ThreadWorker):
         with request_ids(own_id):
             if failure.code == 500:
                 self.log.error("a request failed outside of the application", exc_info=error)
-            self.log.unread(own_id, connection.client, failure.code, failure.description)
+            told = (failure.code, failure.description, connection.request)
+            self.log.unread(own_id, connection.client, *told)
         return error_answer(failure, own_id, connection.request)
 
     # -- The end of a connection --

@@ -41,6 +41,8 @@ class Writers:
         """``most``: how many may work at once."""
         self._most = most
         self._working: set[Connection] = set()
+        # Those that change nothing any more, and still hold a thread.
+        self._watching: set[Connection] = set()
         self._line: deque[tuple[float, Connection]] = deque()
 
     def __len__(self) -> int:
@@ -56,8 +58,16 @@ class Writers:
         return False
 
     def end_turn(self, connection: Connection) -> None:
-        """It works no more, or waits for something else from now on; more than once does no harm."""
+        """It works no more; more than once does no harm."""
         self._working.discard(connection)
+        self._watching.discard(connection)
+
+    def step_back(self, connection: Connection) -> None:
+        """It only waits for an outcome from now on: others may write meanwhile, but half as many as write
+        hold a thread that way, so that those who read still find one."""
+        if connection in self._working and len(self._watching) < max(1, self._most // 2):
+            self._working.remove(connection)
+            self._watching.add(connection)
 
     def next_ones(self) -> Iterator[Connection]:
         """Those who have waited and have their turn now."""
