@@ -88,7 +88,8 @@ class IncomingBody:
         data = bytes(ahead[: self._left])
         del ahead[: self._left]
         self._left -= len(data)
-        self._write(data)
+        if data:
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         if self.size + len(data) > self._limit:

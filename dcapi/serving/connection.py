@@ -53,6 +53,8 @@ class Connection:
         self.request: Any = None
         self.body: IncomingBody | None = None
         self.outbox = Outbox(sock)
+        # Whether the main loop waits for something of it.
+        self.is_watched = False
         # Whether it is used again after the answer.
         self.keeps = False
 

@@ -241,17 +241,17 @@ class Worker(ThreadWorker):
         steps = {Stage.HANDSHAKE: self._shake_hands, Stage.ANSWERING: self._send}
         step = steps.get(connection.stage, self._read)
         callback = partial(self._on_event, connection, step)
-        try:
-            self.poller.modify(connection.sock, events, callback)
-        except KeyError:
-            self.poller.register(connection.sock, events, callback)
+        watch = self.poller.modify if connection.is_watched else self.poller.register
+        watch(connection.sock, events, callback)
+        connection.is_watched = True
 
     def _on_event(self, connection: Connection, step: Callable[[Connection], None], _sock: object) -> None:
         self._guarded(connection, step)
 
     def _unwatch(self, connection: Connection) -> None:
-        with suppress(KeyError, ValueError):
+        if connection.is_watched:
             self.poller.unregister(connection.sock)
+            connection.is_watched = False
 
     def _read(self, connection: Connection) -> None:
         if not connection.read():
@@ -269,12 +269,11 @@ class Worker(ThreadWorker):
                 return
             self.shares.check(connection)
             connection.begin_body(self.settings.MAX_CONTENT_LENGTH, self.bodies)
+        if connection.take_body():
+            self._dispatch(connection)
+        elif connection.stage is Stage.HEAD:
             self.stages.move(connection, Stage.BODY)
-        if connection.stage is Stage.BODY:
-            if connection.take_body():
-                self._dispatch(connection)
-            else:
-                connection.invite_body()
+            connection.invite_body()
 
     def _dispatch(self, connection: Connection) -> None:
         """Hand a whole request to a thread, or let it wait for its turn."""
@@ -296,19 +295,23 @@ class Worker(ThreadWorker):
 
     def _serve(self, connection: Connection) -> bool:
         """Let the application answer; returns whether the connection can be used again."""
+        begun, answered = time.monotonic(), None
         try:
-            keeps = self._answer(connection)
+            answered = self._answer(connection)
         except (Exception, SystemExit) as raised:  # noqa: BLE001 (what the application could not answer)
             error = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
             connection.outbox.take_back()
             connection.outbox.sendall(self._error_answer(connection, error))
-            keeps = False
         with suppress(OSError):  # the main loop finds out again
             connection.outbox.send_some()
-        return keeps
+        if answered is None:
+            return False
+        response, environ = answered
+        self.log.access(response, connection.request, environ, timedelta(seconds=time.monotonic() - begun))
+        return not response.should_close()
 
-    def _answer(self, connection: Connection) -> bool:
-        begun = time.monotonic()
+    def _answer(self, connection: Connection) -> tuple[wsgi.Response, dict[str, Any]]:
+        """Let the application write its answer, and end; nothing is sent before."""
         request = connection.request
         assert connection.body is not None
         request.body = connection.body.reader()
@@ -329,8 +332,7 @@ class Worker(ThreadWorker):
         finally:
             if hasattr(answer, "close"):
                 answer.close()
-        self.log.access(response, request, environ, timedelta(seconds=time.monotonic() - begun))
-        return not response.should_close()
+        return response, environ
 
     # -- Answering --
 
@@ -338,7 +340,7 @@ class Worker(ThreadWorker):
         self.writers.end_turn(connection)
         if connection not in self.stages:
             return
-        connection.keeps = work.result()
+        connection.keeps = work.exception() is None and work.result()
         connection.end_request()
         self.stages.move(connection, Stage.ANSWERING)
         self._guarded(connection, self._send)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench import (
     group_migration,
+    keep_alive,
     member_updates,
     side_by_side_writers,
     subcloud_creation,
@@ -28,6 +29,7 @@ BENCHES: dict[str, tuple[Measure, int]] = {
     "updates": (member_updates.measure, 200),
     "writers": (side_by_side_writers.measure, 100),
     "migration": (group_migration.measure, 1),
+    "keep-alive": (keep_alive.measure, 20),
 }
 
 
