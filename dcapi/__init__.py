@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 
 from dcapi import api, cli
-from dcapi.api import proxies, request_ids, site_certificates
+from dcapi.api import proxies, request_ids, safe_headers, site_certificates
 from dcapi.api.application import Application
 from dcapi.api.database import open_database, unit_of_work_of
 from dcapi.api.request import EXTENSION
@@ -74,6 +74,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     api.register(app, settings)
     cli.register(app)
     request_ids.register(app)  # last, so that whatever answers further in does so under an id
+    safe_headers.register(app)
     proxies.register(app, settings)  # before all of it, so that everybody sees the same client
     return app
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from dcapi.api.request import says_site
+from dcapi.api.safe_headers import keep_out_of_caches
 from dcapi.audit_log import milliseconds_since, outcome_of, refuse_unrecorded, write_line
 from dcapi.auth.context import caller
 
@@ -69,7 +70,11 @@ def note(**values: Any) -> None:
 
 
 def note_secrets_read(answers: Iterable[Mapping[str, Any]]) -> None:
-    """Let a request that reads get a line, when it shows a caller the secrets among values of subclouds."""
+    """Let a request that reads get a line, when it shows a caller the secrets among values of subclouds.
+
+    Its answer is not to be kept on its way.
+    """
+    keep_out_of_caches()
     if any(answer.get(key) for answer in answers for key in ("rehome_data", "data_install")):
         note(verb=READ_SECRETS)
 

@@ -12,6 +12,7 @@ from dcapi.api.audit_entries import note
 from dcapi.api.bodies import json_body
 from dcapi.api.identity_bodies import token_body, version_body
 from dcapi.api.request import runtime
+from dcapi.api.safe_headers import keep_out_of_caches
 from dcapi.auth.client_address import counted_address
 from dcapi.auth.context import caller
 from dcapi.auth.embedded import Reference, Token
@@ -141,6 +142,7 @@ def _no_content() -> Response:
 
 def _answer(token: Token, code: int) -> Response:
     site_url = None if "nocatalog" in request.args else public_url(runtime().settings)
+    keep_out_of_caches()
     response = jsonify(token_body(token, site_url))
     response.status_code = code
     response.headers[SUBJECT_HEADER] = token.text

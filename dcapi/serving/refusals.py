@@ -8,6 +8,7 @@ from typing import Any
 from gunicorn.http import errors
 
 from dcapi.api.errors import RETRY_AFTER, UNEXPECTED, Failure, error_body, failure_of
+from dcapi.api.safe_headers import safe_headers
 from dcapi.log import REQUEST_ID_HEADER
 
 
@@ -59,17 +60,17 @@ def failure_for(error: Exception) -> Failure:
     return Failure(*found, RETRY_AFTER if found[0] == 503 else {})
 
 
-def error_answer(failure: Failure, own_id: str, request: Any) -> bytes:
+def error_answer(failure: Failure, own_id: str, request: Any, scheme: str = "http") -> bytes:
     """A whole answer for a request of which little is known, or nothing; the connection ends with it."""
     accepted = ",".join(value for name, value in getattr(request, "headers", ()) if name == "ACCEPT")
     body, content_type = error_body(failure, getattr(request, "path", None) or "", accepted)
-    head = (
-        f"HTTP/1.1 {failure.code} {failure.title}",
-        "Connection: close",
-        f"Content-Type: {content_type}",
-        f"Content-Length: {len(body)}",
-        f"{REQUEST_ID_HEADER}: {own_id}",
-        *(f"{name}: {value}" for name, value in failure.headers.items()),
-    )
-    answer = "\r\n".join([*head, "", ""]).encode()
+    headers = [
+        ("Connection", "close"),
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(body))),
+        (REQUEST_ID_HEADER, own_id),
+        *failure.headers.items(),
+    ]
+    lines = [f"{name}: {value}" for name, value in [*headers, *safe_headers(headers, scheme)]]
+    answer = "\r\n".join([f"HTTP/1.1 {failure.code} {failure.title}", *lines, "", ""]).encode()
     return answer if getattr(request, "method", "") == "HEAD" else answer + body

@@ -381,7 +381,7 @@ class Worker(ThreadWorker):
                 self.log.error("a request failed outside of the application", exc_info=error)
             told = (failure.code, failure.description, connection.request)
             self.log.unread(own_id, connection.client, *told)
-        return error_answer(failure, own_id, connection.request)
+        return error_answer(failure, own_id, connection.request, "https" if self.cfg.is_ssl else "http")
 
     # -- The end of a connection --
 

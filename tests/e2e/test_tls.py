@@ -76,10 +76,13 @@ def test_a_site_serves_https_and_nothing_else(secure: LabSite, certificate: Path
     urls = {end["url"] for service in login.json()["token"]["catalog"] for end in service["endpoints"]}
     assert urls
     assert all(url.startswith(https(secure)) for url in urls)
-    version = requests.get(https(secure), verify=str(certificate), timeout=30).json()["versions"][0]
+    found = requests.get(https(secure), verify=str(certificate), timeout=30)
+    assert "max-age" in found.headers["Strict-Transport-Security"]
+    version = found.json()["versions"][0]
     assert version["links"][0]["href"] == f"{https(secure)}/v1.0/"
     plain = requests.get(secure.url, timeout=10)
     assert plain.status_code == 400
+    assert plain.headers["X-Content-Type-Options"] == "nosniff"
     assert "The request is not TLS" in plain.text
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(https(secure), timeout=10)

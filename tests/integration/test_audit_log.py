@@ -174,7 +174,9 @@ def test_a_read_that_shows_secrets_is_told(
     assert operator.post("/subcloud-peer-groups", json=COPIED).status_code == 200
     assert site.patch("/subclouds/quays", **form(peer_group="copied")).status_code == 200
     before = len(lines())
-    assert "Winch 3" in operator.get(path).text
+    shown = operator.get(path)
+    assert "Winch 3" in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
     (line,) = lines()[before:]
     assert (line["verb"], line["outcome"], line["user_name"]) == ("read secrets", "done", "admin")
     kind, reference = path.split("/")[1:3]

@@ -138,6 +138,24 @@ def test_a_token_can_be_looked_up_with_the_same_body(client: FlaskClient) -> Non
     assert "catalog" not in body_of(brief)["token"]
 
 
+def test_nobody_between_may_keep_a_token(client: FlaskClient) -> None:
+    made = log_in(client)
+    headers = {
+        "X-Auth-Token": made.headers["X-Subject-Token"],
+        "X-Subject-Token": made.headers["X-Subject-Token"],
+    }
+    for answer in (made, client.get("/v3/auth/tokens", headers=headers)):
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_login_of_many_wrong_items_is_answered_in_few_words(client: FlaskClient) -> None:
+    body: dict[str, Any] = {"auth": {"identity": {"methods": [{}] * 20_000}}}
+    answer = client.post("/v3/auth/tokens", json=body)
+    assert answer.status_code == 400
+    assert "and 19990 more" in answer.text
+    assert len(answer.data) < 2048
+
+
 def test_any_valid_token_looks_up_another_one(client: FlaskClient, users: Users) -> None:
     users.add("joan", "secret", ["member"], ["demo"])
     headers = {"X-Auth-Token": token(client, "joan", "secret"), "X-Subject-Token": token(client)}
