@@ -379,8 +379,7 @@ class Worker(ThreadWorker):
         with request_ids(own_id):
             if failure.code == 500:
                 self.log.error("a request failed outside of the application", exc_info=error)
-            told = (failure.code, failure.description, connection.request)
-            self.log.unread(own_id, connection.client, *told)
+            self.log.unread(own_id, connection.client, failure.code, failure.description, connection.request)
         return error_answer(failure, own_id, connection.request, "https" if self.cfg.is_ssl else "http")
 
     # -- The end of a connection --

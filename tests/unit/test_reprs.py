@@ -18,6 +18,7 @@ SECRET = re.compile(
 # What only sounds like that: the text of a rule or of a page, numbers of seconds, attributes of a group, the
 # body of an audit that names a group, a number for a deployment.
 HARMLESS = {
+    ("Deadlines", "body"),
     ("MemberRule", "text"),
     ("Kind", "text"),
     ("Settings", "TOKEN_TTL_SECONDS"),
