@@ -117,7 +117,11 @@ class FailedLogins:
         TooManyRequests when the next try has to wait.
         """
         keys = self._keys(user, counted_address(address))
-        found = self._tried(lambda session: _find(session, keys)) or _Found()
+        found = self._tried(lambda session: _find(session, keys))
+        if found is None:
+            # A database that does not answer is not asked again: each time may last seconds.
+            yield False
+            return
         self._admit(found)
         try:
             yield found.known
