@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dcapi.lab.operator import Json
+from dcapi.lab.operator import Json, password_authentication
 from dcapi.lab.pair import Pair
 from dcapi.lab.polling import wait_until
 from dcapi.lab.ports import HOST
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(
     postgres_server.binaries() is None, reason="PostgreSQL's own programs, and root to run them, are not here"
 )
 
+LOGIN = "/v3/auth/tokens"
 CLIENTS = 6
 # Cuts of all connections, each when so many answers came since the one before.
 CUTS = 12
@@ -185,6 +186,34 @@ def test_each_answer_is_whole_while_connections_are_cut(ward: Ward) -> None:
     for answer in clients.answers:
         expect_well_formed(answer)
     assert set(clients.acknowledged) <= groups(ward)
+
+
+def test_no_resource_answers_an_outage_by_anything_but_503(ward: Ward) -> None:
+    group = new_group(ward)
+    calls = (
+        ("GET", f"/v1.0/{PEER_GROUPS}", None),
+        ("POST", f"/v1.0/{PEER_GROUPS}", {"peer-group-name": group["name"]}),
+        ("POST", GROUPS, group),
+        ("PATCH", f"{GROUPS}/quay-0", {"description": "changed"}),
+        ("DELETE", f"{GROUPS}/quay-0", None),
+    )
+    ward.wire.refuse()
+    for method, path, body in calls:
+        answer = ask(ward, method, path, body)
+        expect_well_formed(answer)
+        assert (method, path, answer.code) == (method, path, 503)
+    ward.wire.accept()
+    assert ask(ward, *calls[0]).code == 200
+    assert group["name"] not in groups(ward)
+
+
+def test_a_login_waits_but_once_for_a_lock_on_the_failed_ones(ward: Ward) -> None:
+    forms = [password_authentication("admin", word) for word in (ward.pair.a.admin_password, "wrong")]
+    with ward.server.connected() as connection, ThreadPoolExecutor(len(forms)) as pool:
+        connection.execute("LOCK TABLE failed_login IN ACCESS EXCLUSIVE MODE")
+        answers = list(pool.map(lambda form: ask(ward, "POST", LOGIN, form), forms))
+        connection.rollback()
+    assert [answer.code for answer in answers] == [201, 401]
 
 
 # -- Work --
