@@ -43,7 +43,7 @@ LOAD_AGAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.5
 # Connections that are accepted before others have their turn.
 ACCEPTED_AT_ONCE = 16
-# Seconds that a stopping worker keeps connections on which nothing has come.
+# Seconds for which a stopping worker keeps silent connections.
 STOP_IDLE_SECONDS = 2.0
 ALIVE = "/healthz"
 # After so many seconds a busy thread lets the main loop go on; with Python's 5 ms it waits twice as long for
@@ -105,6 +105,8 @@ class Worker(ThreadWorker):
         self.set_accept_enabled(True)
         while self.alive and self.is_parent_alive():
             self._turn()
+        for listener in self.sockets:
+            self.accept(listener)  # who has connected already would be cut off
         self.set_accept_enabled(False)
         stopped = time.monotonic()
         while len(self.stages) and time.monotonic() < stopped + self.cfg.graceful_timeout:
