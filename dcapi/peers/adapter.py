@@ -14,7 +14,16 @@ import urllib3
 from keystoneauth1.session import TCPKeepAliveAdapter
 
 from dcapi.log import REQUEST_ID_HEADER, request_id
-from dcapi.peers.exchange import POOLS, AnswerTooLong, Exchange, Judge, Limits, exchange_of
+from dcapi.peers.exchange import (
+    POOLS,
+    TOO_LONG,
+    AnswerTooLong,
+    Exchange,
+    Judge,
+    Limits,
+    check_values,
+    exchange_of,
+)
 from dcapi.peers.translate import TRANSPORT_ERRORS, Call, failure_of
 
 CHUNK = 64 * 1024
@@ -32,6 +41,8 @@ class Outgoing:
     before_request: Callable[[], None]
     # Looks at the answer before the libraries do; raises PeerError when it is not what it should be.
     check: Callable[[requests.Response, Call], None]
+    # How much is read of the answer, when that is not what the adapter reads of any.
+    limits: Limits | None = None
 
 
 _outgoing: ContextVar[Outgoing] = ContextVar("outgoing")
@@ -75,7 +86,7 @@ class PeerAdapter(TCPKeepAliveAdapter):
     def _answer(
         self, request: requests.PreparedRequest, call: Call, *args: Any, **options: Any
     ) -> requests.Response:
-        with exchange_of(self._limits, self._judge) as exchange:
+        with exchange_of(_outgoing.get().limits or self._limits, self._judge) as exchange:
             try:
                 return self._whole(super().send(request, *args, **options), exchange)
             except TRANSPORT_ERRORS as error:
@@ -86,7 +97,9 @@ class PeerAdapter(TCPKeepAliveAdapter):
         """The response with its body in memory; its connection is free for the next request."""
         source: urllib3.HTTPResponse = response.raw
         try:
-            response.raw = io.BytesIO(_read(source, exchange.limits.answer))
+            body = _read(source, exchange.limits.answer)
+            check_values(body, exchange.limits)
+            response.raw = io.BytesIO(body)
         except BaseException:
             source.close()
             raise
@@ -99,5 +112,5 @@ def _read(source: urllib3.HTTPResponse, limit: int) -> bytes:
     for chunk in source.stream(CHUNK, decode_content=True):
         body += chunk
         if len(body) > limit:
-            raise AnswerTooLong
+            raise AnswerTooLong(TOO_LONG.format(limit))
     return bytes(body)

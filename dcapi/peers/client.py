@@ -101,7 +101,7 @@ class PeerClient(PeerPort):
         self._delete(self._request("DELETE", _path(GROUPS, ref)), errors.PEER_GROUP)
 
     def group_subclouds(self, ref: Reference) -> list[RemoteSubcloud]:
-        return self._list(self._request("GET", _path(GROUPS, ref, SUBCLOUDS)), SUBCLOUDS, SUBCLOUD)
+        return self._members(self._request("GET", _path(GROUPS, ref, SUBCLOUDS)))
 
     def audit_group(self, ref: Reference, site_uuid: str, group_id: int, group: GroupValues) -> str | None:
         body = remote.audit_request(site_uuid, group_id, group)
@@ -131,7 +131,7 @@ class PeerClient(PeerPort):
     # -- Subclouds --
 
     def subclouds(self) -> list[RemoteSubcloud]:
-        return self._list(self._request("GET", SUBCLOUDS), SUBCLOUDS, SUBCLOUD)
+        return self._members(self._request("GET", SUBCLOUDS))
 
     def subcloud(self, region_name: str) -> RemoteSubcloud | None:
         request = self._request("GET", _path(SUBCLOUDS, region_name, "detail"), OTHER_SITE)
@@ -174,6 +174,9 @@ class PeerClient(PeerPort):
     def _list(self, request: PeerRequest, key: str, kind: Kind[T]) -> list[T]:
         shape, read = kind
         return list(map(read, list_of(self._send(request), key, shape, self._call(request))))
+
+    def _members(self, request: PeerRequest) -> list[RemoteSubcloud]:
+        return self._list(replace(request, lists_members=True), SUBCLOUDS, SUBCLOUD)
 
     def _delete(self, request: PeerRequest, kind: str) -> None:
         answer = unless_missing(kind, lambda: self._send(request))

@@ -23,13 +23,31 @@ from urllib3.exceptions import LocationParseError, NameResolutionError, NewConne
 
 PIECE = 16 * 1024
 
+# Bytes of the largest answer that lists no members, unless the settings allow larger YAML.
+LARGEST_OTHER = 8 * 1024 * 1024
+# Brackets and commas of an answer, those in texts too: to tell them apart takes longer than to parse, and a
+# member's values are such a text, parsed in their turn.
+MOST_VALUES = 2_000_000
+# Of a list of members: 4,000 for each of a thousand members.
+MOST_VALUES_OF_MEMBERS = 4_000_000
+
 
 # Why no connection may be made to an address of a host (host, port, address); empty when it may.
 Judge = Callable[[str, int, str], str]
 
 
 class AnswerTooLong(Exception):
-    """The peer sends more than is read from it."""
+    """The peer sends more than is read from it; the text says what was too much."""
+
+
+TOO_LONG = "the answer is longer than {} bytes"
+TOO_MANY_VALUES = "the answer holds more than {} values"
+
+
+def check_values(body: bytes, limits: Limits) -> None:
+    """Raises AnswerTooLong when a body would take far more memory as values than as bytes."""
+    if body.count(b"[") + body.count(b"{") + body.count(b",") > limits.values:
+        raise AnswerTooLong(TOO_MANY_VALUES.format(limits.values))
 
 
 class AddressRefused(Exception):
@@ -38,11 +56,15 @@ class AddressRefused(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds to connect, seconds without a byte, and bytes of one answer."""
+    """Seconds to connect, seconds without a byte, and bytes of one answer.
+
+    ``values`` bounds its brackets and commas, each of which becomes a value of some 50 to 200 bytes.
+    """
 
     connect: float
     read: float
     answer: int
+    values: int = MOST_VALUES
 
     @property
     def request(self) -> float:
@@ -83,7 +105,7 @@ class Exchange:
         self.received += size
         self.ended = self.ended or size == 0
         if self.received > self.limits.answer:
-            raise AnswerTooLong
+            raise AnswerTooLong(TOO_LONG.format(self.limits.answer))
 
 
 _current: ContextVar[Exchange] = ContextVar("exchange")

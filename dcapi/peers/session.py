@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
@@ -16,7 +16,7 @@ from dcapi.peers.adapter import Outgoing, PeerAdapter, going_out
 from dcapi.peers.address import PeerAddress
 from dcapi.peers.catalogue import Service
 from dcapi.peers.errors import PeerError
-from dcapi.peers.exchange import Limits
+from dcapi.peers.exchange import LARGEST_OTHER, MOST_VALUES_OF_MEMBERS, Limits
 from dcapi.peers.login import Login, LoginKeeper, NoteLogin, untold
 from dcapi.peers.retry import ends_login
 from dcapi.peers.translate import Call, check_success
@@ -39,6 +39,8 @@ class PeerRequest:
     body: dict[str, Any] = field(default_factory=dict, repr=False)
     # Texts in the body that no message may hold.
     secrets: list[str] = field(default_factory=list, repr=False)
+    # Whether the answer lists members, with all their values.
+    lists_members: bool = False
 
 
 class PeerSession:
@@ -47,8 +49,10 @@ class PeerSession:
     def __init__(self, address: PeerAddress, settings: Settings, trust: Trust, note_login: NoteLogin) -> None:
         self.address = address
         trust.tell_of(address.name, address.endpoint)
-        self.limits = Limits(
-            settings.PEER_CONNECT_TIMEOUT, settings.PEER_READ_TIMEOUT, settings.PEER_MAX_ANSWER
+        largest = min(settings.PEER_MAX_ANSWER, max(LARGEST_OTHER, 4 * settings.MAX_YAML_LENGTH))
+        self.limits = Limits(settings.PEER_CONNECT_TIMEOUT, settings.PEER_READ_TIMEOUT, largest)
+        self._limits_of_members = replace(
+            self.limits, answer=settings.PEER_MAX_ANSWER, values=MOST_VALUES_OF_MEMBERS
         )
         self._connections = _connections(self.limits, trust)
         self._transport = keystone.Session(
@@ -88,7 +92,8 @@ class PeerSession:
     ) -> requests.Response:
         call = self.call(request, login)
         url = f"{login.root(request.service, call)}/{request.path}"
-        with going_out(Outgoing(call, before_request, check_success)):
+        limits = self._limits_of_members if request.lists_members else self.limits
+        with going_out(Outgoing(call, before_request, check_success, limits)):
             try:
                 return self._transport.request(
                     url,

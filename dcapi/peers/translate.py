@@ -36,7 +36,6 @@ TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
 
 # Answers that no second try makes better: the other side is no such service, or not the one it should be.
 SENSELESS: tuple[tuple[type[BaseException], str], ...] = (
-    (AnswerTooLong, "the answer is longer than DCAPI_PEER_MAX_ANSWER allows"),
     (ssl.SSLCertVerificationError, "its certificate is not trusted"),
     (urllib3.exceptions.DecodeError, "the answer cannot be decoded"),
     (requests.exceptions.ContentDecodingError, "the answer cannot be decoded"),
@@ -125,6 +124,9 @@ def _senseless(error: Exception, exchange: Exchange) -> str:
     if isinstance(error, AddressRefused):
         return str(error)
     causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, AnswerTooLong):
+            return str(cause)
     for kind, text in SENSELESS:
         if any(isinstance(cause, kind) for cause in causes):
             return text

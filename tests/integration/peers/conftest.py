@@ -51,6 +51,14 @@ def client(peers: Peers, address: PeerAddress) -> PeerClient:
 
 
 @pytest.fixture
+def generous(address: PeerAddress) -> Iterator[PeerClient]:
+    """A client that reads as much as the default settings allow."""
+    peers = Peers(replace(PATIENT, PEER_MAX_ANSWER=Settings().PEER_MAX_ANSWER))
+    yield peers.client(address)
+    peers.close()
+
+
+@pytest.fixture
 def hasty(hasty_peers: Peers, address: PeerAddress) -> PeerClient:
     """A client that gives up soon."""
     return hasty_peers.client(address)

@@ -23,6 +23,7 @@ from tests.integration.peers.servers import (
     send,
 )
 
+MEMBERS = "GET /v1.0/subcloud-peer-groups/1/subclouds"
 NEW_GROUP = "POST /v1.0/subcloud-peer-groups"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -134,7 +135,7 @@ TOO_LONG = {
 @pytest.mark.parametrize("name", TOO_LONG)
 def test_an_answer_above_the_limit_is_refused(server: PeerServer, client: PeerClient, name: str) -> None:
     server.answers[GROUPS] = TOO_LONG[name]
-    assert "longer than DCAPI_PEER_MAX_ANSWER" in refused(client.groups).message
+    assert "longer than 1048576 bytes" in refused(client.groups).message
 
 
 def test_a_connection_is_kept_and_one_that_failed_is_not(server: PeerServer, client: PeerClient) -> None:
@@ -152,3 +153,21 @@ def test_a_connection_is_kept_and_one_that_failed_is_not(server: PeerServer, cli
 def test_an_answer_that_ends_with_its_connection_is_read(server: PeerServer, client: PeerClient) -> None:
     server.answers[GROUPS] = cut(HEAD + b'Connection: close\r\n\r\n{"subcloud_peer_groups": []}')
     assert client.groups() == []
+
+
+HOSTILE = b"[" + b"[]," * 1_100_000 + b"[]]"
+
+
+@pytest.mark.parametrize("hostile", [HOSTILE, HOSTILE.replace(b"[]", b"{}")])
+def test_an_answer_of_too_many_values_is_not_parsed(
+    server: PeerServer, generous: PeerClient, hostile: bytes
+) -> None:
+    server.answers[GROUPS] = answer(raw=hostile)
+    assert "holds more than 2000000 values" in refused(generous.groups).message
+
+
+def test_only_lists_of_members_may_be_long(server: PeerServer, generous: PeerClient) -> None:
+    long = answer(raw=b'{"subclouds": [], "subcloud_peer_groups": []}' + b" " * (9 * 1024 * 1024))
+    server.answers[GROUPS] = server.answers[MEMBERS] = long
+    assert "longer than 8388608 bytes" in refused(generous.groups).message
+    assert generous.group_subclouds(1) == []

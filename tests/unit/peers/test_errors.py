@@ -67,7 +67,7 @@ def exchange(*, sent: bool = True, fresh: bool = True, received: int = 0, ended:
         (http.client.LineTooLong("header"), {"received": 9}, PeerRefused, "not HTTP"),
         (urllib3.exceptions.DecodeError("gzip"), {"received": 9}, PeerRefused, "cannot be decoded"),
         (urllib3.exceptions.LocationParseError("x"), {"sent": False}, PeerRefused, "not valid"),
-        (AnswerTooLong(), {"received": 9}, PeerRefused, "longer than"),
+        (AnswerTooLong("the answer is longer than 1 bytes"), {"received": 9}, PeerRefused, "longer than"),
     ],
 )
 def test_each_failure_is_one_of_two_errors(
