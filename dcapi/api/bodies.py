@@ -17,6 +17,8 @@ from dcapi.errors import BadRequest, ContentTooLarge
 
 MULTIPART = "multipart/form-data"
 MAX_PARTS = 200
+# Bytes of the largest JSON body: whatever is large, such as YAML, comes as a file of a form.
+LARGEST_JSON = 1024 * 1024
 BODY_REQUIRED = "Body required"
 # Bytes that are given to the decoder at a time, which also bounds the headers of a part.
 CHUNK = 16 * 1024
@@ -30,7 +32,11 @@ def refuse_large_body() -> None:
 
 
 def json_body() -> dict[str, Any]:
-    """The JSON object in the body, whatever its content type; raises BadRequest or ContentTooLarge."""
+    """The JSON object in the body, whatever its content type; raises BadRequest or ContentTooLarge.
+
+    A view may have set a smaller limit.
+    """
+    request.max_content_length = min(request.max_content_length or LARGEST_JSON, LARGEST_JSON)
     return json_object(_raw_body(request))
 
 
@@ -58,7 +64,7 @@ def _raw_body(source: Request) -> bytes:
         pass
     except ParseException as error:  # of the server, which takes chunks apart while they are read
         raise BadRequest("The body is not framed as HTTP requires") from error
-    raise ContentTooLarge("The body is larger than this service accepts")
+    raise ContentTooLarge(f"The body is larger than {source.max_content_length} bytes")
 
 
 @dataclass(frozen=True)
