@@ -19,6 +19,7 @@ SECRET = re.compile(
 # body of an audit that names a group, a number for a deployment.
 HARMLESS = {
     ("Deadlines", "body"),
+    ("Limits", "values"),
     ("MemberRule", "text"),
     ("Kind", "text"),
     ("Settings", "TOKEN_TTL_SECONDS"),
