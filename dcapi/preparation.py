@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from dcapi import migrations
+from dcapi import migrations, site_claim
 from dcapi.auth.rights import Rights
 from dcapi.auth.strategy import prepare_callers
 from dcapi.deploy.registry import deployer_of
@@ -27,6 +27,7 @@ from dcapi.models.site import THE_SITE, SiteRecord
 from dcapi.peers.directory import Peers
 from dcapi.runtime import Site
 from dcapi.settings import Settings, unknown_names
+from dcapi.site_claim import SiteClaim
 from dcapi.sync import changes
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,12 @@ class Prepared:
     site: Site
 
 
-def prepare(settings: Settings, *, serves: bool = True) -> Prepared:
+def prepare(settings: Settings, *, serves: bool = True, claim: SiteClaim | None = None) -> Prepared:
     """Make what is missing, or read what others made; any number of processes may do it at once.
 
     ``serves``: the process is one of the site. A command may lack the site's environment: then what that says
-    of the site's name is no news. Raises SettingsError when the environment contradicts what the database
-    says.
+    of the site's name is no news. ``claim``: the process is a server, and the database becomes that of its
+    site. Raises SettingsError when the environment contradicts what the database says.
     """
     _check_parts(settings)
     for name in unknown_names(os.environ):
@@ -60,9 +61,21 @@ def prepare(settings: Settings, *, serves: bool = True) -> Prepared:
         if not settings.SQLALCHEMY_DATABASE_URI:
             # Its journals get the mode of the file itself.
             folder.make_private(folder.path / SQLITE_FILE)
-        record = _prepare_database(uri, settings, keyring, serves=serves)
+        record = _prepare_database(uri, settings, keyring, serves=serves, claim=claim)
         prepare_callers(folder, settings)
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
+
+
+def give_up(prepared: Prepared, settings: Settings, claim: SiteClaim) -> None:
+    """Let the database go when the server ends in order; a server that cannot say so is found dead."""
+    engine = make_engine(prepared.database_uri, settings, prepared.keyring)
+    try:
+        with engine.begin() as connection:
+            site_claim.give_up(connection, claim)
+    except SQLAlchemyError as error:
+        logger.warning("the database could not be told that this server ended: %s", error)
+    finally:
+        engine.dispose()
 
 
 def _check_parts(settings: Settings) -> None:
@@ -93,7 +106,9 @@ class _Record:
     key_fingerprint: str = field(repr=False)
 
 
-def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves: bool) -> _Record:
+def _prepare_database(
+    uri: str, settings: Settings, keyring: Keyring, *, serves: bool, claim: SiteClaim | None
+) -> _Record:
     engine = _engine(uri, settings, keyring)
     try:
         if engine.dialect.name == "sqlite":
@@ -108,6 +123,8 @@ def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves:
             record = _site_record(connection, settings, fingerprint(keyring.keys[0]))
             # Before anything is changed: it may be another site's database.
             _check_record(record, settings, keyring.keys)
+            if claim is not None:
+                site_claim.take(connection, claim)
             if serves:
                 _lead_under_own_name(connection, Site(record.uuid, settings.SITE_NAME))
         if engine.dialect.name == "sqlite":
