@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
@@ -16,11 +17,12 @@ from sqlalchemy.orm import Session
 from dcapi import migrations, site_claim
 from dcapi.auth.rights import Rights
 from dcapi.auth.strategy import prepare_callers
+from dcapi.auth.token_keys import TOKEN_KEY_FILE
 from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.models import SubcloudPeerGroup
-from dcapi.models.engine import SQLITE_FILE, clear_sqlite_file, database_uri, make_engine
+from dcapi.models.engine import READ_ONLY, SQLITE_FILE, clear_sqlite_file, database_uri, make_engine
 from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint, keys_in
 from dcapi.models.locks import locked
 from dcapi.models.site import THE_SITE, SiteRecord
@@ -56,11 +58,13 @@ def prepare(settings: Settings, *, serves: bool = True, claim: SiteClaim | None 
     folder = InstanceFolder.of(settings)
     folder.make()
     with folder.locked("preparation"):
-        keyring = _keyring(settings, folder)
+        for name in (SECRETS_KEY_FILE, TOKEN_KEY_FILE):
+            folder.check_secret(name)
         uri = database_uri(settings, folder.path)
         if not settings.SQLALCHEMY_DATABASE_URI:
             # Its journals get the mode of the file itself.
             folder.make_private(folder.path / SQLITE_FILE)
+        keyring = _keyring(settings, folder, uri)
         record = _prepare_database(uri, settings, keyring, serves=serves, claim=claim)
         prepare_callers(folder, settings)
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
@@ -85,19 +89,39 @@ def _check_parts(settings: Settings) -> None:
     Peers(settings).close()
 
 
-def _keyring(settings: Settings, folder: InstanceFolder) -> Keyring:
+def _keyring(settings: Settings, folder: InstanceFolder, uri: str) -> Keyring:
     if settings.SECRETS_KEYS:
         return _usable(lambda: Keyring(keys_in(settings.SECRETS_KEYS)), "DCAPI_SECRETS_KEYS")
-    folder.made_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
     file = folder.path / SECRETS_KEY_FILE
+    if not file.exists():
+        _check_no_key_was_lost(uri, settings, file)
+    folder.make_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
     return _usable(lambda: Keyring.of_file(file), str(file))
+
+
+def _check_no_key_was_lost(uri: str, settings: Settings, file: Path) -> None:
+    """Before a new key is made, which would only hide that the one of the database's secrets is lost."""
+    engine = _engine(uri, settings, Keyring([Fernet.generate_key().decode()]))
+    try:
+        with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+            known = _known_fingerprint(connection)
+    finally:
+        engine.dispose()
+    if known is not None:
+        raise SettingsError(
+            f"{file} is missing, and the secrets in this database were encrypted with a key of it: put the "
+            "file back from its backup, or give the keys in DCAPI_SECRETS_KEYS"
+        )
 
 
 def _usable(make: Callable[[], Keyring], where: str) -> Keyring:
     try:
         return make()
     except ValueError as error:
-        raise SettingsError(f"{where} holds no usable keys: each is 32 bytes in URL-safe base64") from error
+        raise SettingsError(
+            f"{where} holds no usable keys: each is 32 bytes in URL-safe base64. Put "
+            "back those that the database's secrets were encrypted with"
+        ) from error
 
 
 @dataclass(frozen=True)
