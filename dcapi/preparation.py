@@ -7,12 +7,14 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from dcapi import migrations, site_claim
 from dcapi.auth.rights import Rights
@@ -22,6 +24,7 @@ from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.models import SubcloudPeerGroup
+from dcapi.models.database_probe import connect_args
 from dcapi.models.engine import READ_ONLY, SQLITE_FILE, clear_sqlite_file, database_uri, make_engine
 from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint, keys_in
 from dcapi.models.locks import locked
@@ -67,6 +70,7 @@ def prepare(settings: Settings, *, serves: bool = True, claim: SiteClaim | None 
         keyring = _keyring(settings, folder, uri)
         record = _prepare_database(uri, settings, keyring, serves=serves, claim=claim)
         prepare_callers(folder, settings)
+    keyring.follow_only(partial(_fingerprint_now, uri))
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
 
 
@@ -220,6 +224,18 @@ def _known_fingerprint(connection: Connection) -> str | None:
     if not inspect(connection).has_table(SiteRecord.__tablename__):
         return None
     return connection.scalar(select(SiteRecord.key_fingerprint))
+
+
+def _fingerprint_now(uri: str) -> str | None:
+    """The same in a running site; empty, which no key has, while the database cannot be asked."""
+    url = make_url(uri)
+    # A connection of its own: whoever encrypts may be in the middle of a transaction.
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url))
+    try:
+        with engine.connect() as connection:
+            return _known_fingerprint(connection)
+    except SQLAlchemyError:
+        return ""
 
 
 def _check_keys(known: str | None, keys: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from dcapi import prepare
 from dcapi.auth.token_keys import TOKEN_KEY_FILE
@@ -49,3 +50,15 @@ def test_no_new_key_is_made_where_the_one_of_the_secrets_was_lost(instance: Path
     assert not key.exists()
     kept.rename(key)
     start(instance)
+
+
+def test_a_key_that_the_database_does_not_know_is_not_taken_while_it_runs(instance: Path) -> None:
+    keyring = prepare(settings_from(site_settings(instance))).keyring
+    before, token = keyring.keys, keyring.encrypt(b"text")
+    file, other = instance / SECRETS_KEY_FILE, Fernet.generate_key().decode()
+    file.write_text(other)
+    assert keyring.keys == before
+    assert keyring.decrypt(keyring.encrypt(b"more")) == b"more"
+    file.write_text(f"{other},{before[0]}")
+    assert keyring.keys == (other, *before)
+    assert keyring.decrypt(token) == b"text"
