@@ -43,5 +43,7 @@ accesslog = "-"
 logger_class = "dcapi.serving.logger.Logger"
 
 on_starting = hooks.on_starting
+on_exit = hooks.on_exit
+post_fork = hooks.post_fork
 post_worker_init = hooks.post_worker_init
 worker_exit = hooks.worker_exit

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import make_url
 
-from dcapi import api, cli
+from dcapi import api, cli, migrations
 from dcapi.api import proxies, request_ids, safe_headers, site_certificates
 from dcapi.api.application import Application
 from dcapi.api.database import open_database, unit_of_work_of
@@ -25,6 +26,7 @@ from dcapi.jobs.quota import KeyedQuota, Quota
 from dcapi.jobs.shared_questions import SharedQuestions
 from dcapi.jobs.wakeup import Wakeup
 from dcapi.log import configure_logging
+from dcapi.models.database_probe import DatabaseProbe
 from dcapi.peers.directory import Peers
 from dcapi.preparation import Prepared, prepare
 from dcapi.runtime import Runtime
@@ -95,6 +97,7 @@ def _build_runtime(app: Flask, settings: Settings, prepared: Prepared) -> Runtim
         settings=settings,
         site=prepared.site,
         unit_of_work=unit_of_work,
+        database=DatabaseProbe(make_url(prepared.database_uri), migrations.is_current),
         jobs=make_jobs(settings),
         peers=Peers(settings, partial(system_peers.note_login, unit_of_work)),
         deployer=deployer_of(settings),

@@ -50,6 +50,15 @@ class InstanceFolder:
         """Make an empty file that only this site's user may read, unless it is there."""
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
+    def check_secret(self, name: str) -> None:
+        """Raises SettingsError when the file ``name`` is there and not for some users alone."""
+        path = self.path / name
+        if path.exists() and path.stat().st_mode & 0o007:
+            raise SettingsError(
+                f"{path} holds keys, and every user of this host may open it: let it be the site's user's "
+                "alone (chmod 600), and change the keys if somebody else may have read them"
+            )
+
     def made_once(self, name: str, make: Callable[[], str]) -> str:
         """The text of the file ``name``; made by ``make`` and kept with mode 0600 when there is none."""
         self.make_once(name, make)

@@ -7,26 +7,32 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
-from dcapi import migrations
+from dcapi import migrations, site_claim
 from dcapi.auth.rights import Rights
 from dcapi.auth.strategy import prepare_callers
+from dcapi.auth.token_keys import TOKEN_KEY_FILE
 from dcapi.deploy.registry import deployer_of
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.models import SubcloudPeerGroup
-from dcapi.models.engine import SQLITE_FILE, clear_sqlite_file, database_uri, make_engine
+from dcapi.models.database_probe import connect_args
+from dcapi.models.engine import READ_ONLY, SQLITE_FILE, clear_sqlite_file, database_uri, make_engine
 from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint, keys_in
 from dcapi.models.locks import locked
 from dcapi.models.site import THE_SITE, SiteRecord
 from dcapi.peers.directory import Peers
 from dcapi.runtime import Site
 from dcapi.settings import Settings, unknown_names
+from dcapi.site_claim import SiteClaim
 from dcapi.sync import changes
 
 logger = logging.getLogger(__name__)
@@ -42,12 +48,12 @@ class Prepared:
     site: Site
 
 
-def prepare(settings: Settings, *, serves: bool = True) -> Prepared:
+def prepare(settings: Settings, *, serves: bool = True, claim: SiteClaim | None = None) -> Prepared:
     """Make what is missing, or read what others made; any number of processes may do it at once.
 
     ``serves``: the process is one of the site. A command may lack the site's environment: then what that says
-    of the site's name is no news. Raises SettingsError when the environment contradicts what the database
-    says.
+    of the site's name is no news. ``claim``: the process is a server, and the database becomes that of its
+    site. Raises SettingsError when the environment contradicts what the database says.
     """
     _check_parts(settings)
     for name in unknown_names(os.environ):
@@ -55,14 +61,29 @@ def prepare(settings: Settings, *, serves: bool = True) -> Prepared:
     folder = InstanceFolder.of(settings)
     folder.make()
     with folder.locked("preparation"):
-        keyring = _keyring(settings, folder)
+        for name in (SECRETS_KEY_FILE, TOKEN_KEY_FILE):
+            folder.check_secret(name)
         uri = database_uri(settings, folder.path)
         if not settings.SQLALCHEMY_DATABASE_URI:
             # Its journals get the mode of the file itself.
             folder.make_private(folder.path / SQLITE_FILE)
-        record = _prepare_database(uri, settings, keyring, serves=serves)
+        keyring = _keyring(settings, folder, uri)
+        record = _prepare_database(uri, settings, keyring, serves=serves, claim=claim)
         prepare_callers(folder, settings)
+    keyring.follow_only(partial(_fingerprint_now, uri))
     return Prepared(folder, uri, keyring, Site(uuid=record.uuid, name=settings.SITE_NAME))
+
+
+def give_up(prepared: Prepared, settings: Settings, claim: SiteClaim) -> None:
+    """Let the database go when the server ends in order; a server that cannot say so is found dead."""
+    engine = make_engine(prepared.database_uri, settings, prepared.keyring)
+    try:
+        with engine.begin() as connection:
+            site_claim.give_up(connection, claim)
+    except SQLAlchemyError as error:
+        logger.warning("the database could not be told that this server ended: %s", error)
+    finally:
+        engine.dispose()
 
 
 def _check_parts(settings: Settings) -> None:
@@ -72,19 +93,39 @@ def _check_parts(settings: Settings) -> None:
     Peers(settings).close()
 
 
-def _keyring(settings: Settings, folder: InstanceFolder) -> Keyring:
+def _keyring(settings: Settings, folder: InstanceFolder, uri: str) -> Keyring:
     if settings.SECRETS_KEYS:
         return _usable(lambda: Keyring(keys_in(settings.SECRETS_KEYS)), "DCAPI_SECRETS_KEYS")
-    folder.made_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
     file = folder.path / SECRETS_KEY_FILE
+    if not file.exists():
+        _check_no_key_was_lost(uri, settings, file)
+    folder.make_once(SECRETS_KEY_FILE, lambda: Fernet.generate_key().decode())
     return _usable(lambda: Keyring.of_file(file), str(file))
+
+
+def _check_no_key_was_lost(uri: str, settings: Settings, file: Path) -> None:
+    """Before a new key is made, which would only hide that the one of the database's secrets is lost."""
+    engine = _engine(uri, settings, Keyring([Fernet.generate_key().decode()]))
+    try:
+        with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+            known = _known_fingerprint(connection)
+    finally:
+        engine.dispose()
+    if known is not None:
+        raise SettingsError(
+            f"{file} is missing, and the secrets in this database were encrypted with a key of it: put the "
+            "file back from its backup, or give the keys in DCAPI_SECRETS_KEYS"
+        )
 
 
 def _usable(make: Callable[[], Keyring], where: str) -> Keyring:
     try:
         return make()
     except ValueError as error:
-        raise SettingsError(f"{where} holds no usable keys: each is 32 bytes in URL-safe base64") from error
+        raise SettingsError(
+            f"{where} holds no usable keys: each is 32 bytes in URL-safe base64. Put "
+            "back those that the database's secrets were encrypted with"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -93,7 +134,9 @@ class _Record:
     key_fingerprint: str = field(repr=False)
 
 
-def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves: bool) -> _Record:
+def _prepare_database(
+    uri: str, settings: Settings, keyring: Keyring, *, serves: bool, claim: SiteClaim | None
+) -> _Record:
     engine = _engine(uri, settings, keyring)
     try:
         if engine.dialect.name == "sqlite":
@@ -108,6 +151,8 @@ def _prepare_database(uri: str, settings: Settings, keyring: Keyring, *, serves:
             record = _site_record(connection, settings, fingerprint(keyring.keys[0]))
             # Before anything is changed: it may be another site's database.
             _check_record(record, settings, keyring.keys)
+            if claim is not None:
+                site_claim.take(connection, claim)
             if serves:
                 _lead_under_own_name(connection, Site(record.uuid, settings.SITE_NAME))
         if engine.dialect.name == "sqlite":
@@ -179,6 +224,18 @@ def _known_fingerprint(connection: Connection) -> str | None:
     if not inspect(connection).has_table(SiteRecord.__tablename__):
         return None
     return connection.scalar(select(SiteRecord.key_fingerprint))
+
+
+def _fingerprint_now(uri: str) -> str | None:
+    """The same in a running site; empty, which no key has, while the database cannot be asked."""
+    url = make_url(uri)
+    # A connection of its own: whoever encrypts may be in the middle of a transaction.
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url))
+    try:
+        with engine.connect() as connection:
+            return _known_fingerprint(connection)
+    except SQLAlchemyError:
+        return ""
 
 
 def _check_keys(known: str | None, keys: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from dcapi.jobs.port import Jobs
 from dcapi.jobs.quota import KeyedQuota, Quota
 from dcapi.jobs.shared_questions import SharedQuestions
 from dcapi.jobs.wakeup import Wakeup
+from dcapi.models.database_probe import DatabaseProbe
 from dcapi.peers.port import Peers
 from dcapi.settings import Settings
 
@@ -33,6 +34,8 @@ class Runtime:
     settings: Settings
     site: Site
     unit_of_work: UnitOfWork
+    # Looks at the database for /readyz.
+    database: DatabaseProbe
     jobs: Jobs
     peers: Peers
     deployer: Deployer

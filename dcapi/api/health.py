@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from dcapi.api.request import runtime, session
+from dcapi.api.request import runtime
+from dcapi.auth.guard import authentication
 from dcapi.auth.policy import public
 from dcapi.services import health
 
@@ -21,8 +22,8 @@ def show_life() -> Response:
 @blueprint.get("/readyz")
 @public
 def show_readiness() -> Response:
-    """Whether the process can do its work, part by part; 503 when it cannot."""
-    checks = health.check(session, runtime())
+    """Whether the process can do its work, a word for each part; 503 when it cannot."""
+    checks = health.check(runtime()) | authentication().strategy.checks()
     status = health.verdict(checks)
     response = jsonify({"status": status, "checks": checks})
     response.status_code = 503 if status == health.NOT_READY else 200

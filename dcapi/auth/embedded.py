@@ -14,7 +14,7 @@ from dcapi.auth.token_keys import TokenKeys
 from dcapi.auth.tokens import NOT_VALID, Claims, Tokens
 from dcapi.auth.turns import Turns
 from dcapi.auth.users import Users, check_password
-from dcapi.errors import NotFound, Unauthorized
+from dcapi.errors import NotFound, SettingsError, Unauthorized
 from dcapi.instance import InstanceFolder
 from dcapi.jobs.quota import Quota
 from dcapi.settings import Settings
@@ -85,6 +85,14 @@ class EmbeddedIdentity:
         """Who a token stands for, without any hashing of passwords; raises Unauthorized."""
         known = self.token_of(token)
         return Caller(known.user.id, known.user.name, known.claims.project_name, known.roles)
+
+    def checks(self) -> dict[str, str]:
+        """Whether identity.yaml can be read."""
+        try:
+            self.users.list()
+        except (SettingsError, OSError, ValueError):
+            return {"identity": "broken"}
+        return {"identity": "ok" if self.users.file.exists() else "missing"}
 
     def token_of(self, text: str) -> Token:
         """A token signed here, neither expired nor revoked, whose user is still the same.

@@ -60,6 +60,10 @@ class Keystone:
             raise Unavailable(NOT_ANSWERING)
         return self._caller(environ[FOUND].user)
 
+    def checks(self) -> dict[str, str]:
+        """Whether Keystone answered when it was asked last; until it was asked it is there."""
+        return {"keystone": "away" if self._auth_token.server_is_away() else "ok"}
+
     def _environment(self, token: str) -> dict[str, Any]:
         """A request with the token and nothing else: no other header of the client can say who calls."""
         return {
@@ -119,6 +123,10 @@ class _AuthToken(auth_token.AuthProtocol):
     def _create_identity_server(self) -> Any:
         return _IdentityServer(super()._create_identity_server())
 
+    def server_is_away(self) -> bool:
+        server: _IdentityServer = self._identity_server
+        return server.is_away
+
 
 class _IdentityServer:
     """Keystone as auth_token sees it, past the cache."""
@@ -126,6 +134,10 @@ class _IdentityServer:
     def __init__(self, server: Any) -> None:
         self._server = server
         self._outage = Outage(NOT_ANSWERING, (auth_token.InvalidToken, auth_token.ServiceError))
+
+    @property
+    def is_away(self) -> bool:
+        return self._outage.is_on
 
     def verify_token(self, token: str, **options: Any) -> Any:
         return self._outage.ask(lambda: self._server.verify_token(token, **options))

@@ -24,6 +24,11 @@ class Outage:
         self._away = False
         self._finding_out = threading.Lock()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the service did not answer when it was asked last."""
+        return self._away
+
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask and return the answer, or raise what the question raises.
 

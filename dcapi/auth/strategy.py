@@ -17,6 +17,9 @@ class Strategy(Protocol):
     def caller_of(self, token: str) -> Caller:
         """Who the token of X-Auth-Token stands for; raises Unauthorized for one that counts for nothing."""
 
+    def checks(self) -> dict[str, str]:
+        """Part of ``/readyz`` → its word: whether callers can be known now. Nobody is asked for it."""
+
 
 def _keystone(_folder: InstanceFolder, settings: Settings) -> Strategy:
     try:

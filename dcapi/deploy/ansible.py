@@ -104,6 +104,19 @@ def _playbooks(name: str) -> Path:
     return folder
 
 
+def trouble_of_playbooks(settings: Settings) -> str:
+    """``missing`` for a folder without playbooks, ``broken`` for one that cannot be read, else empty."""
+    try:
+        for file in _playbooks(settings.PLAYBOOKS).iterdir():
+            if file.suffix == ".yml":
+                file.open("rb").close()
+    except SettingsError:
+        return "missing"
+    except OSError:
+        return "broken"
+    return ""
+
+
 def _playbook(folder: Path, phase: Phase) -> Path:
     return folder / f"{phase.value}.yml"
 

@@ -8,6 +8,7 @@ from dcapi.models.lease import Lease
 from dcapi.models.peer_group import SubcloudPeerGroup
 from dcapi.models.shown_span import ShownSpan
 from dcapi.models.site import SiteRecord
+from dcapi.models.site_process import SiteProcess
 from dcapi.models.subcloud import Subcloud, SubcloudEndpoint
 from dcapi.models.subcloud_group import SubcloudGroup
 from dcapi.models.system_peer import SystemPeer
@@ -21,6 +22,7 @@ __all__ = [
     "PeerGroupAssociation",
     "PushedMember",
     "ShownSpan",
+    "SiteProcess",
     "SiteRecord",
     "Subcloud",
     "SubcloudEndpoint",

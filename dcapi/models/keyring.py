@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -37,6 +37,8 @@ class Keyring:
     def __init__(self, keys: Sequence[str], file: Path | None = None) -> None:
         """``file``: where the keys stand, if they may change there. Raises ValueError for a broken key."""
         self._file = file
+        # Says by fingerprint which key the database's secrets have, None where nobody can.
+        self._of_database: Callable[[], str | None] = lambda: None
         self._stamp = self._stamp_now()
         self._use(keys)
 
@@ -44,6 +46,10 @@ class Keyring:
     def of_file(cls, file: Path) -> Keyring:
         """The keys in this file. Raises ValueError and OSError."""
         return cls(keys_in(file.read_text()), file)
+
+    def follow_only(self, of_database: Callable[[], str | None]) -> None:
+        """Take keys that are all others only if the database knows one of them, by its fingerprint."""
+        self._of_database = of_database
 
     def encrypt(self, text: bytes) -> bytes:
         self._follow_file()
@@ -91,9 +97,22 @@ class Keyring:
             stamp = self._stamp_now()
             if self._file is None or stamp == self._stamp:
                 return False
+            keys = keys_in(self._file.read_text())
+            # A key of before among them: a rotation. None: perhaps two of them since, or another site's file.
+            if set(keys).isdisjoint(self._texts) and not self._are_of_database(keys):
+                return False
             self._stamp = stamp
-            self._use(keys_in(self._file.read_text()))
+            self._use(keys)
         except (OSError, ValueError):
             logger.warning("%s holds no usable keys: the ones that are known stay in use", self._file)
             return False
         return True
+
+    def _are_of_database(self, keys: Sequence[str]) -> bool:
+        known = self._of_database()
+        if known is None or known in {fingerprint(key) for key in keys}:
+            return True
+        logger.warning(
+            "%s holds other keys than the database's: the ones that are known stay in use", self._file
+        )
+        return False

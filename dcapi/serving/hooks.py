@@ -10,13 +10,18 @@ import gc
 import signal
 import sys
 import threading
+from functools import partial
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
 import dcapi
+from dcapi.api.request import EXTENSION
 from dcapi.errors import SettingsError
+from dcapi.preparation import give_up
+from dcapi.serving.claim_renewal import ClaimRenewal
 from dcapi.settings import from_environment, own_url
+from dcapi.site_claim import SiteClaim
 
 # A site can listen on these, but nobody reaches it by them from elsewhere.
 NOT_REACHED = ("0.0.0.0:", "[::]:", ":", "unix:", "fd:")
@@ -61,9 +66,24 @@ def on_starting(server: Any) -> None:
             "DCAPI_PUBLIC_URL is not set: peers are told %s, and will not find this site", told
         )
     try:
-        dcapi.prepare(settings)
+        claim = SiteClaim.of(settings)
+        prepared = dcapi.prepare(settings, claim=claim)
     except (SettingsError, OSError) as error:
         sys.exit(f"dcapi: {error}")
+    server.claim = claim
+    server.give_up = partial(give_up, prepared, settings, claim)
+
+
+def on_exit(server: Any) -> None:
+    """Tell the database that this server ended."""
+    give_up_claim = getattr(server, "give_up", None)
+    if give_up_claim is not None:
+        give_up_claim()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Hand a worker what its server wrote into the database, for it to renew."""
+    worker.claim = getattr(server, "claim", None)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -72,12 +92,19 @@ def post_worker_init(worker: Any) -> None:
     gc.collect()
     gc.freeze()
     dcapi.start(worker.wsgi)
+    claim = getattr(worker, "claim", None)
+    if claim is not None:
+        worker.renewal = ClaimRenewal(claim, worker.wsgi.extensions[EXTENSION].unit_of_work)
+        worker.renewal.start()
     worker.draining = Draining(worker)
     worker.draining.begin()
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
     """Wait until the background work has ended; a worker that never got to start it has none."""
+    renewal = getattr(worker, "renewal", None)
+    if renewal is not None:
+        renewal.stop()
     draining = getattr(worker, "draining", None)
     if draining is not None:
         draining.finish()

@@ -87,7 +87,8 @@ SITE: Table = {
         "Report whether the process can do its work",
         named("Readiness"),
         also={
-            503: "It cannot: a part that is false does not work. Where only audit is false, the code is 200."
+            503: "It cannot: a part whose word is not ok does not work. Where only audit, keystone or "
+            "playbooks does not, the code is 200 and the status degraded."
         },
     ),
     "GET /v1.0/openapi.json": Operation("Show this description", {"type": "object"}),

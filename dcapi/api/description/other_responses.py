@@ -16,7 +16,7 @@ from dcapi.api.description.responses import (
     words,
 )
 from dcapi.api.identity_bodies import INTERFACES
-from dcapi.services.health import DEGRADED, NOT_READY, READY
+from dcapi.services.health import DEGRADED, NOT_READY, READY, SOMETIMES, WORDS
 
 LINKS = list_of(record({"rel": TEXT, "href": URL}))
 VERSION = record({"status": TEXT, "id": TEXT, "updated": TEXT, "links": LINKS})
@@ -83,7 +83,9 @@ COMPONENTS: dict[str, JsonSchema] = {
     "Readiness": record(
         {
             "status": words([READY, DEGRADED, NOT_READY]),
-            "checks": record(dict.fromkeys(("database", "migrations", "executor", "audit"), FLAG)),
+            "checks": record(
+                {part: words(list(said)) for part, said in WORDS.items()}, sometimes=list(SOMETIMES)
+            ),
         }
     ),
 }

@@ -149,6 +149,11 @@ def test_nobody_logs_in_here(client: FlaskClient) -> None:
         assert "log in elsewhere" in body_of(answer)["error"]["message"]
 
 
+def site_checks(site: Flask) -> dict[str, str]:
+    with site.app_context():
+        return authentication().strategy.checks()
+
+
 def expect_away(answer: TestResponse) -> None:
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
@@ -157,7 +162,7 @@ def expect_away(answer: TestResponse) -> None:
 
 
 def test_without_keystone_nobody_new_is_known_until_it_is_back(
-    client: FlaskClient, keystone: FakeKeystone
+    client: FlaskClient, site: Flask, keystone: FakeKeystone
 ) -> None:
     known, new = keystone.add("known", "reader"), keystone.add("new", "reader")
     assert asked(client, known).status_code == 200
@@ -166,10 +171,12 @@ def test_without_keystone_nobody_new_is_known_until_it_is_back(
     expect_away(asked(client, new))
     page = client.get("/reads", headers={"X-Auth-Token": new})
     expect_away(page)
+    assert site_checks(site) == {"keystone": "away"}
     assert page.mimetype == "text/html"
     assert asked(client, new, "/open").status_code == 200
     keystone.start()
     assert asked(client, new).status_code == 200
+    assert site_checks(site) == {"keystone": "ok"}
 
 
 @pytest.mark.parametrize("code", [401, 403, 429, 500, 503])

@@ -132,7 +132,7 @@ def running_twins(folder: Path, database_uri: str) -> Iterator[Twins]:
 
 def _shared_settings(first: LabSite) -> dict[str, str]:
     """What makes another process the same site: all but where it listens."""
-    return {name: value for name, value in first.settings.items() if name not in ("BIND", "PUBLIC_URL")}
+    return {name: value for name, value in first.settings.items() if name != "BIND"}
 
 
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
