@@ -47,7 +47,7 @@ NOTHING = dict.fromkeys(("deploy_playbook", "deploy_overrides", "deploy_chart", 
 def names(operator: SiteClient, release: str = "24.09") -> dict[str, Any]:
     answer = operator.get(f"{PATH}/{release}")
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json["subcloud_deploy"]
+    found: dict[str, Any] = answer.get_json()["subcloud_deploy"]
     assert found.pop("software_version") == release
     return found
 
@@ -100,7 +100,7 @@ def test_a_deletion_takes_what_its_query_names(operator: SiteClient, query: str,
 
 def test_a_deletion_of_nothing_is_not_found(operator: SiteClient) -> None:
     answer = operator.delete(f"{PATH}/")
-    assert (answer.status_code, answer.json["description"]) == (404, "Directory not found: 24.09")
+    assert (answer.status_code, answer.get_json()["description"]) == (404, "Directory not found: 24.09")
     operator.post(PATH, **body(IMAGES))
     assert operator.delete(f"{PATH}?deployment_files=true").status_code == 200
     assert operator.delete(f"{PATH}?prestage_images=true").status_code == 200
@@ -148,7 +148,7 @@ def test_a_refused_upload_stores_nothing(operator: SiteClient, name: str) -> Non
     form, said = REFUSED[name]
     answer = operator.post(PATH, **form)
     assert answer.status_code == 400, answer.text
-    assert said in answer.json["description"]
+    assert said in answer.get_json()["description"]
     assert names(operator) == NOTHING
     page = operator.post(PATH, headers={"Accept": "text/html"}, **form)
     assert (page.status_code, page.mimetype) == (400, "text/html")
