@@ -51,8 +51,8 @@ VARIABLES = (
 )
 
 
-def variables(**changes: Any) -> dict[str, Any]:
-    return variables_of(Phase.BOOTSTRAP, target(**changes), "/c")
+def variables(phase: Phase = Phase.BOOTSTRAP, /, **changes: Any) -> dict[str, Any]:
+    return variables_of(phase, target(**changes), "/c")
 
 
 @pytest.mark.parametrize("key", SWITCHES)
