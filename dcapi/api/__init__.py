@@ -7,6 +7,7 @@ from flask import Flask
 from dcapi.api import (
     alarms,
     associations,
+    deploy_files,
     health,
     identity,
     openapi,
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     associations.blueprint,
     subclouds.blueprint,
     subcloud_groups.blueprint,
+    deploy_files.blueprint,
 )
 
 

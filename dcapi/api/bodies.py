@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ LARGEST_JSON = 1024 * 1024
 BODY_REQUIRED = "Body required"
 # Bytes that are given to the decoder at a time, which also bounds the headers of a part.
 CHUNK = 16 * 1024
+TYPED_NAME = re.compile(r'; *filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 def refuse_large_body() -> None:
@@ -68,15 +70,24 @@ def _raw_body(source: Request) -> bytes:
 
 
 @dataclass(frozen=True)
+class FileOfForm:
+    """A part that is a file. Its name is as its sender wrote it, often a path; the type may be empty."""
+
+    content: bytes = field(repr=False)
+    file_name: str = ""
+    content_type: str = ""
+
+
+@dataclass(frozen=True)
 class Form:
     """The parts of a multipart body. No name stands in both."""
 
     texts: dict[str, str] = field(default_factory=dict, repr=False)
-    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    files: dict[str, FileOfForm] = field(default_factory=dict, repr=False)
 
     def values(self) -> dict[str, Any]:
         """All parts for a schema: text as str, files as bytes, so that a field knows what it was given."""
-        return {**self.texts, **self.files}
+        return {**self.texts, **{name: file.content for name, file in self.files.items()}}
 
 
 def form_body() -> Form:
@@ -159,12 +170,21 @@ class _FormReading:
     def _end(self) -> None:
         assert self.part is not None
         if isinstance(self.part, File):
-            self.form.files[self.part.name] = bytes(self.content)
+            content_type = self.part.headers.get("Content-Type", "")
+            file = FileOfForm(bytes(self.content), _name_as_typed(self.part), content_type)
+            self.form.files[self.part.name] = file
             return
         try:
             self.form.texts[self.part.name] = self.content.decode()
         except UnicodeDecodeError as error:
             raise BadRequest(f"Invalid multipart body: the part {self.part.name} is not UTF-8") from error
+
+
+def _name_as_typed(part: File) -> str:
+    """The name of a file with its backslashes: the parser takes them for escapes, clients for separators."""
+    found = TYPED_NAME.search(part.headers.get("Content-Disposition", ""))
+    typed = found[1].replace('\\"', '"') if found else ""
+    return typed if "\\" in typed else part.filename
 
 
 def prefer_wait() -> float | None:

@@ -101,6 +101,18 @@ OTHERS: tuple[DocumentedRuleDefault, ...] = (
         "List alarms.",
         [("GET", "/v1.0/alarms"), ("GET", "/v1.0/system-alarms")],
     ),
+    _documented(
+        "dc_api:subcloud_deploy:upload", CHANGE, "Upload deploy files.", [("POST", "/v1.0/subcloud-deploy")]
+    ),
+    _documented(
+        "dc_api:subcloud_deploy:delete", CHANGE, "Delete deploy files.", [("DELETE", "/v1.0/subcloud-deploy")]
+    ),
+    _documented(
+        "dc_api:subcloud_deploy:get",
+        READ,
+        "See the names of deploy files.",
+        [("GET", "/v1.0/subcloud-deploy")],
+    ),
 )
 
 # Rules that views name.

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from dcapi.deploy import playbook_process
+from dcapi.deploy.playbook_files import files_for, path_of, secrets_in
 from dcapi.deploy.playbook_folder import PlaybookFolder, PlaybookRun, take_slot
 from dcapi.deploy.playbook_values import CONFIG_FILE, as_data, inventory_of, secrets_of, variables_of
 from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
@@ -280,11 +282,13 @@ class AnsibleDeployer:
 
     def _job(self, folder: PlaybookFolder, run: PlaybookRun, target: Target) -> dict[str, Any]:
         """What the process of a playbook is told; see playbook_process."""
-        config = folder.path / "run" / CONFIG_FILE
         phase = Phase(run.phase)
+        uploaded = files_for(phase, target)
+        paths = {file.part: str(folder.path / "run" / path_of(file)) for file in uploaded}
+        config = folder.path / "run" / CONFIG_FILE
         files = {
             "inventory.yml": inventory_of(target),
-            "run/overrides.yml": as_data(variables_of(phase, target, str(config))),
+            "run/overrides.yml": as_data(variables_of(phase, target, str(config), paths)),
         }
         if target.deploy_config is not None:
             files[f"run/{CONFIG_FILE}"] = target.deploy_config
@@ -294,7 +298,8 @@ class AnsibleDeployer:
             "playbook": str(_playbook(self._settings.playbooks, phase)),
             "seconds": self._settings.seconds,
             "files": files,
-            "secrets": secrets_of(target),
+            "uploaded": {f"run/{path_of(file)}": b64encode(file.content).decode() for file in uploaded},
+            "secrets": sorted({*secrets_of(target), *secrets_in(uploaded)}),
             "output": run.output,
             "result": str(folder.result_path(run.phase)),
             "output_limit": self._settings.output_limit,
@@ -332,7 +337,8 @@ def _now() -> float:
 
 def _digest(target: Target, token: str) -> str:
     """Tells two targets apart, and shows nothing of their secrets."""
-    values = [*vars(target).values()]
+    # Without the files: a run goes on with those that it began with, whatever is uploaded meanwhile.
+    values = [value for name, value in vars(target).items() if name != "files"]
     return hashlib.sha256(f"{token}{json.dumps(values, sort_keys=True, default=str)}".encode()).hexdigest()
 
 

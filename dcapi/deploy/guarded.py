@@ -10,6 +10,8 @@ import logging
 import traceback
 from collections.abc import Callable
 
+from sqlalchemy.exc import DBAPIError
+
 from dcapi.deploy.playbook_process import Masker, one_line
 from dcapi.deploy.playbook_values import secrets_of
 from dcapi.deploy.port import Deployer, Failed, Phase, StepState, Target
@@ -47,6 +49,8 @@ class GuardedDeployer:
 def _answer(ask: Callable[[Phase, Target], StepState], phase: Phase, target: Target) -> StepState:
     try:
         return ask(phase, target)
+    except DBAPIError:  # the deploy files could not be read just now: the step is tried again
+        raise
     except Exception as error:  # noqa: BLE001 (whatever it is, nobody else makes an answer of it)
         where, what = _told(error, target)
         message = f"the deployer failed in the phase {phase.value}"

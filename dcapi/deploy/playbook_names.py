@@ -42,8 +42,9 @@ RESERVED_NAMES = _words(
 # What this service tells a playbook itself.
 OWN_NAMES = _words(
     """
-    bootstrap_address bootstrap_values deploy_config_file deployment_phase install_values region_name
-    software_version subcloud_id subcloud_name sysadmin_password
+    bootstrap_address bootstrap_values deploy_config_file deploy_playbook_file deployment_config
+    deployment_manager_chart deployment_manager_overrides deployment_phase image_list_file install_values
+    region_name software_version subcloud_id subcloud_name sysadmin_password user_uploaded_artifacts
     """
 )
 LEFT_OUT = INTERNAL_NAMES | RESERVED_NAMES | OWN_NAMES

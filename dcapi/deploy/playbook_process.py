@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
@@ -315,9 +315,10 @@ def _run_playbook(job: dict[str, Any], folder: Path, diary: Diary) -> int:
     return int(runner.rc if runner.rc is not None else 1)
 
 
-def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+def _write_private(path: Path, content: str | bytes) -> None:
+    raw = content.encode() if isinstance(content, str) else content
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(raw)
 
 
 def _write_result(path: Path, token: str, status: str, reason: str) -> None:
@@ -334,6 +335,7 @@ def _play(job: dict[str, Any], folder: Path, masker: Masker, watch: Watch) -> tu
         ending.callback(shutil.rmtree, folder / "run", ignore_errors=True)
         job["environment"]["ANSIBLE_SSH_CONTROL_PATH_DIR"] = control
         _write_files(folder, {**job["files"], "run/env/settings": json.dumps(RUNNER_SETTINGS)})
+        _write_files(folder, {name: base64.b64decode(text) for name, text in job["uploaded"].items()})
         output = Output(open(job["output"], "w", encoding="utf-8"), masker, job["output_limit"])  # noqa: SIM115
         ending.callback(output.close)
         ending.callback(end_tasks, job["token"])
@@ -347,7 +349,7 @@ def _play(job: dict[str, Any], folder: Path, masker: Masker, watch: Watch) -> tu
     return status, reason
 
 
-def _write_files(folder: Path, files: dict[str, str]) -> None:
+def _write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from dcapi.deploy.config_secrets import config_secrets
+from dcapi.deploy.playbook_files import file_variables
 from dcapi.deploy.playbook_names import variables_in
 from dcapi.deploy.port import Phase, Target
 from dcapi.models.secret_values import secret_texts
@@ -52,10 +53,20 @@ def as_data(value: Values) -> str:
     return "!unsafe\n" + yaml.safe_dump(value, allow_unicode=True, default_flow_style=False, sort_keys=False)
 
 
-def variables_of(phase: Phase, target: Target, config_path: str) -> Values:
-    """The variables of a playbook: bootstrap values, options of the phase, what is known of the subcloud."""
+def variables_of(
+    phase: Phase, target: Target, config_path: str, paths: Mapping[str, str] | None = None
+) -> Values:
+    """The variables of a playbook: bootstrap values, options of the phase, what is known of the subcloud.
+
+    ``paths`` are those of the deploy files, by their parts.
+    """
     given = {**variables_in(target.bootstrap_values), **variables_in(target.options)}
-    return {**_decoded(given), **_passwords(target), **_known(phase, target, config_path)}
+    return {
+        **_decoded(given),
+        **_passwords(target),
+        **_known(phase, target, config_path),
+        **file_variables(phase, target, config_path, paths or {}),
+    }
 
 
 def _known(phase: Phase, target: Target, config_path: str) -> Values:

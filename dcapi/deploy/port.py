@@ -7,7 +7,7 @@ it keeps outside of the process, found again by the target's id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,6 +22,19 @@ class Phase(StrEnum):
     RECONFIGURE = "reconfigure"
     PRESTAGE = "prestage"
     DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A deploy file: what it is for, its base name, its content."""
+
+    part: str
+    file_name: str
+    content: bytes = field(repr=False)
+
+
+def no_files() -> Sequence[NamedFile]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,8 @@ class Target:
     attempt: int = 1
     # What one phase needs beyond that: the new network of ``reconfigure``, the release of ``prestage``.
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    # Reads the deploy files of ``config`` and ``prestage``: they are large, and needed as a phase begins.
+    files: Callable[[], Sequence[NamedFile]] = field(default=no_files, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

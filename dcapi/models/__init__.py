@@ -3,6 +3,7 @@
 from dcapi.models.alarm import Alarm
 from dcapi.models.association import PeerGroupAssociation, PushedMember
 from dcapi.models.base import Base
+from dcapi.models.deploy_file import DeployFile
 from dcapi.models.failed_login import FailedLogin
 from dcapi.models.lease import Lease
 from dcapi.models.peer_group import SubcloudPeerGroup
@@ -17,6 +18,7 @@ from dcapi.models.task import Task
 __all__ = [
     "Alarm",
     "Base",
+    "DeployFile",
     "FailedLogin",
     "Lease",
     "PeerGroupAssociation",

@@ -57,6 +57,24 @@ class EncryptedText(TypeDecorator[str]):
             raise SecretUnreadable("a secret in the database was encrypted with another key") from error
 
 
+class EncryptedBytes(TypeDecorator[bytes]):
+    """Bytes that are encrypted at rest, in a column of text as all secrets are."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else _keyring(dialect).encrypt(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> bytes | None:
+        if value is None:
+            return None
+        try:
+            return _keyring(dialect).decrypt(value.encode())
+        except InvalidToken as error:
+            raise SecretUnreadable("a secret in the database was encrypted with another key") from error
+
+
 class EncryptedJSON(TypeDecorator[Any]):
     """A JSON value that is encrypted at rest; assign a new value to change it, it is not watched inside."""
 
@@ -79,6 +97,9 @@ def decrypted_json(bind: Engine | Connection, stored: str) -> Any:
     return EncryptedJSON().process_result_value(text, bind.dialect)
 
 
+ENCRYPTED = (EncryptedText, EncryptedJSON, EncryptedBytes)
+
+
 def encrypted_columns(table: Table) -> list[Column[Any]]:
     """The columns of a table that are encrypted at rest."""
-    return [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
+    return [column for column in table.columns if isinstance(column.type, ENCRYPTED)]

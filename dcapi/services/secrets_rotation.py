@@ -24,7 +24,7 @@ from dcapi.models import Base, SiteRecord
 from dcapi.models.keyring import SECRETS_KEY_FILE, Keyring, fingerprint
 from dcapi.models.locks import locked
 from dcapi.models.site import THE_SITE
-from dcapi.models.types import encrypted_columns, keyring_of
+from dcapi.models.types import EncryptedBytes, encrypted_columns, keyring_of
 from dcapi.runtime import Runtime, UnitOfWork
 
 logger = logging.getLogger(__name__)
@@ -90,6 +90,11 @@ def secret_tables() -> Iterator[tuple[Table, list[Column[Any]]]]:
             yield table, columns
 
 
+def _batch_of(columns: Sequence[Column[Any]]) -> int:
+    """Rows that are read at once: of files, which may be large, one."""
+    return 1 if any(isinstance(column.type, EncryptedBytes) for column in columns) else BATCH
+
+
 def _rotate_all(unit_of_work: UnitOfWork, keyring: Keyring, report: Report) -> None:
     first_key = keyring.keys[0]
     for _ in range(PASSES):
@@ -114,7 +119,7 @@ def _rotate_table(
         rows, changed = _tried_again(unit_of_work, keyring, table, columns, after)
         count.rows += len(rows)
         count.reencrypted += changed
-        if len(rows) < BATCH:
+        if len(rows) < _batch_of(columns):
             return count.reencrypted - before
         after = rows[-1][: len(table.primary_key)]
         time.sleep(PAUSE)
@@ -142,7 +147,7 @@ def _rotate_batch(
     session: Session, keyring: Keyring, table: Table, columns: list[Column[Any]], after: Sequence[Any] | None
 ) -> tuple[Sequence[Row[Any]], int]:
     keys = list(table.primary_key)
-    rows = session.execute(locked(_secrets_in(table, columns, after).limit(BATCH))).all()
+    rows = session.execute(locked(_secrets_in(table, columns, after).limit(_batch_of(columns)))).all()
     changed = 0
     for row in rows:
         tokens = dict(zip(columns, row[len(keys) :], strict=True))
@@ -186,7 +191,8 @@ def _drop_old_keys(unit_of_work: UnitOfWork, folder: InstanceFolder, keyring: Ke
     with unit_of_work() as session:
         _keep_writers_away(session)
         for table, columns in secret_tables():
-            for row in session.execute(_secrets_in(table, columns, None)):
+            query = _secrets_in(table, columns, None).execution_options(yield_per=_batch_of(columns))
+            for row in session.execute(query):
                 tokens = row[len(table.primary_key) :]
                 if not all(keyring.is_current(token.encode()) for token in tokens if token):
                     raise Conflict(f"A secret in {table.name} was just written with another key: try again")

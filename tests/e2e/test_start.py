@@ -32,6 +32,7 @@ def test_servers_started_at_once_on_an_empty_folder_agree(make_site: MakeSite) -
     shared = {
         "INSTANCE_PATH": str(first.folder / "instance"),
         "SITE_NAME": "one-of-many",
+        "PUBLIC_URL": first.public_url,
         "SITE_UUID": "",
         "ADMIN_PASSWORD": "",
     }

@@ -13,7 +13,14 @@ from werkzeug.test import TestResponse
 
 from dcapi.api.patches import MARK
 from tests.conftest import ADMIN_PASSWORD, make_site
-from tests.integration.bad_input import form_cases, json_cases, order_cases, url_cases, world
+from tests.integration.bad_input import (
+    deploy_file_cases,
+    form_cases,
+    json_cases,
+    order_cases,
+    url_cases,
+    world,
+)
 from tests.integration.bad_input.calls import PEER_AGENT, Case, Request
 from tests.site_client import SiteClient
 
@@ -22,6 +29,7 @@ CASES: tuple[Case, ...] = (
     *form_cases.cases(),
     *url_cases.cases(),
     *order_cases.cases(),
+    *deploy_file_cases.cases(),
 )
 
 CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})

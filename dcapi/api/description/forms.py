@@ -3,7 +3,7 @@ that are read apart from those."""
 
 from __future__ import annotations
 
-from dcapi.api.description.fields import A_FILE, PRINTABLE, FormSchema, JsonSchema
+from dcapi.api.description.fields import A_FILE, PRINTABLE, RELEASE, FormSchema, JsonSchema
 from dcapi.models.bootstrap_forms import SYSTEM_MODES
 from dcapi.models.network_values import (
     ADMIN_GATEWAY,
@@ -25,6 +25,10 @@ class NewSubcloudForm(FormSchema, NewSubcloudSchema):
 
 class SubcloudChangeForm(FormSchema, PeerSubcloudChangeSchema):
     """A change of a subcloud, with what only another site may say of it."""
+
+
+class DeployFilesForm(FormSchema):
+    """An upload of deploy files, all of whose parts are read apart."""
 
 
 class RedeploymentForm(FormSchema, RedeploymentSchema):
@@ -54,6 +58,20 @@ NEW_SUBCLOUD_PARTS: dict[str, JsonSchema] = {
 REDEPLOYMENT_PARTS: dict[str, JsonSchema] = {
     **{part: NEW_SUBCLOUD_PARTS[part] for part in DOCUMENTS},
     "bootstrap_address": _text("The same as bootstrap-address."),
+}
+
+DEPLOY_FILE_PARTS: dict[str, JsonSchema] = {
+    "deploy_playbook": _file(
+        "A playbook, or a zip with it and its roles. Required, unless prestage_images is sent alone."
+    ),
+    "deploy_overrides": _file("Overrides for the chart: YAML."),
+    "deploy_chart": _file("The chart. Required, unless prestage_images is sent alone."),
+    "prestage_images": _file("A list of images for prestaging."),
+    "release": {
+        "type": "string",
+        "pattern": f"^$|{RELEASE}",
+        "description": "Without it the release of this site.",
+    },
 }
 
 # Values of a JSON body that are judged with the subcloud's own.

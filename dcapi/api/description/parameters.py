@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcapi.api.description.fields import BOOLEAN_WORD
 from dcapi.api.description.responses import TEXT, named
 from dcapi.api.errors import MEANINGS
 from dcapi.api.request_ids import HEADER as REQUEST_ID
@@ -18,6 +19,7 @@ REFERENCES: dict[str, str] = {
     "peer-group-associations": "Id of the association.",
     "subclouds": "Id or name of the subcloud; from another site its region name, and to delete its name.",
     "subcloud-groups": "Id or name of the subcloud group.",
+    "subcloud-deploy": "The release.",
     "users": "Id of the user.",
 }
 
@@ -45,6 +47,18 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "in": "query",
         "description": "true ends what is being done with the subcloud, and deletes it all the same.",
         "schema": {**TEXT, "examples": ["true"]},
+    },
+    **{
+        component: {
+            "name": name,
+            "in": "query",
+            "description": f"true deletes {what}; without either everything of the release is deleted.",
+            "schema": {"type": "string", "pattern": BOOLEAN_WORD, "examples": ["true"]},
+        }
+        for component, name, what in (
+            ("DeploymentFiles", "deployment_files", "playbook, overrides and chart"),
+            ("PrestageImages", "prestage_images", "the list of images"),
+        )
     },
     "NoCatalogue": {
         "name": "nocatalog",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dcapi.api.description.fields import JsonSchema
+from dcapi.models.deploy_file import FilePart
 from dcapi.models.states import (
     ENDPOINT_TYPES,
     Administrative,
@@ -213,6 +214,12 @@ ALARM_SUMMARY: dict[str, JsonSchema] = {
     "cloud_status": TEXT,
 }
 
+DEPLOY_FILES: dict[str, JsonSchema] = {
+    "software_version": TEXT,
+    **{part.value: or_null({**TEXT, "description": "The base name of the file."}) for part in FilePart},
+}
+UPLOADED: dict[str, JsonSchema] = {"software_version": TEXT, **{part.value: TEXT for part in FilePart}}
+
 # Name of a component → what it is.
 COMPONENTS: dict[str, JsonSchema] = {
     "SystemPeer": record(PEER),
@@ -230,6 +237,8 @@ COMPONENTS: dict[str, JsonSchema] = {
     "SubcloudDetail": record(SUBCLOUD_DETAIL),
     "SubcloudGroup": record(SUBCLOUD_GROUP),
     "SubcloudGroupInList": record({**SUBCLOUD_GROUP, "subcloud_count": COUNT}),
+    "DeployFiles": record(DEPLOY_FILES),
+    "UploadedFiles": record(UPLOADED, sometimes=[part.value for part in FilePart]),
     "SystemAlarm": record(SYSTEM_ALARM),
     "AlarmSummary": record(ALARM_SUMMARY),
 }

@@ -19,6 +19,7 @@ from dcapi.models.locks import locked
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Availability, Deploy, TaskName
 from dcapi.models.task import payload_of
 from dcapi.runtime import Runtime
+from dcapi.services.deploying.deploy_files import for_configuration
 from dcapi.services.inventory.inputs import NewSubcloud
 from dcapi.sync.endpoints import deploy_target
 from dcapi.tasks.hold import Hold
@@ -117,12 +118,13 @@ class DeployView:
 class Deployment(TaskKind[DeployView, NextStatus]):
     name = TaskName.DEPLOY
 
-    def look(self, session: Session, runtime: Runtime, found: Task) -> DeployView | None:  # noqa: ARG002
+    def look(self, session: Session, runtime: Runtime, found: Task) -> DeployView | None:
         row = session.scalar(select(Subcloud).where(Subcloud.id == found.subject_id, IS_DEPLOYING))
         if row is None:
             return None
         values = payload_of(found)
-        target = None if values is None else deploy_target(row, values)
+        files = for_configuration(runtime, row.software_version)
+        target = None if values is None else deploy_target(row, {**values, "files": files})
         return DeployView(row.id, Deploy(row.deploy_status), target)
 
     def ask(self, runtime: Runtime, hold: Hold, view: DeployView) -> NextStatus:  # noqa: ARG002

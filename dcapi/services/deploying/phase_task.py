@@ -25,6 +25,7 @@ from dcapi.tasks.runner import Step, TaskKind
 logger = logging.getLogger(__name__)
 
 Details = Mapping[str, Any]
+Values = dict[str, Any]
 
 PHASE_LOST = "What this needs was lost or has expired: ask for it again."
 
@@ -60,12 +61,19 @@ class PhaseTask(TaskKind[PhaseView, StepState]):
     def fail(self, row: Subcloud, details: Details, reason: str) -> None:
         """Write into the locked row that it failed."""
 
-    def look(self, session: Session, runtime: Runtime, found: Task) -> PhaseView | None:  # noqa: ARG002
+    def files(self, runtime: Runtime, options: Details) -> Values:  # noqa: ARG002
+        """What of the deploy files the phase takes, as a field of its target."""
+        return {}
+
+    def look(self, session: Session, runtime: Runtime, found: Task) -> PhaseView | None:
         row = session.scalar(select(Subcloud).where(Subcloud.id == found.subject_id, self.is_under_way()))
         if row is None:
             return None
         payload, options = payload_of(found), found.details.get("options") or {}
-        target = None if payload is None else deploy_target(row, {"options": options, **payload})
+        target = None
+        if payload is not None:
+            files = self.files(runtime, options)
+            target = deploy_target(row, {"options": options, **files, **payload})
         return PhaseView(row.id, found.begun, found.details, target)
 
     def ask(self, runtime: Runtime, hold: Hold, view: PhaseView) -> StepState:  # noqa: ARG002

@@ -14,7 +14,8 @@ from dcapi.models import Subcloud
 from dcapi.models.secret_values import data_install
 from dcapi.models.states import COPY_STATES, Availability, Management, Prestage, TaskName
 from dcapi.runtime import Runtime
-from dcapi.services.deploying.phase_task import Details, PhaseTask
+from dcapi.services.deploying.deploy_files import for_prestaging
+from dcapi.services.deploying.phase_task import Details, PhaseTask, Values
 from dcapi.services.inventory.activity import why_busy
 from dcapi.services.inventory.inputs import Prestaging
 from dcapi.services.inventory.lookup import Reference, find
@@ -102,6 +103,11 @@ class PrestageTask(PhaseTask):
 
     def lease(self, subject_id: int) -> str:
         return prestage_lease(subject_id)
+
+    def files(self, runtime: Runtime, options: Details) -> Values:
+        # A task that an older version began keeps its options in its payload: no files were kept then.
+        release = options.get("release")
+        return {} if release is None else {"files": for_prestaging(runtime, release)}
 
     def is_under_way(self) -> ColumnElement[bool]:
         return Subcloud.prestage_status == Prestage.PRESTAGING

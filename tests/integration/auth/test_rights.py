@@ -29,6 +29,7 @@ RESOURCES = (
     "subclouds",
     "subcloud-groups",
     "subcloud-peer-groups",
+    "subcloud-deploy",
 )
 
 MUTATING = ("POST", "PUT", "PATCH", "DELETE")

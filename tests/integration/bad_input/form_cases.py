@@ -167,8 +167,8 @@ class FormCall:
 
     def cases(self) -> Iterator[Case]:
         yield from self.part_cases()
-        yield from self._body_cases()
-        yield from self._type_cases()
+        yield from self.body_cases()
+        yield from self.type_cases()
         yield from self._yaml_cases()
 
     def part_cases(self) -> Iterator[Case]:
@@ -178,7 +178,7 @@ class FormCall:
                 bad = form_bytes({**base, part: value})
                 yield self.case(f"{part} is {what}", bad, form_bytes({**base, part: good}))
 
-    def _body_cases(self) -> Iterator[Case]:
+    def body_cases(self) -> Iterator[Case]:
         good = form_bytes(self.enough)
         first = next(iter(self.enough))
         many = form_bytes({f"part-{number}": "x" for number in range(10_000)})
@@ -197,7 +197,7 @@ class FormCall:
         yield self.case("a text of more than a document", form_bytes({"a": "x" * (2**20 + 1)}), code=413)
         yield self.case("too large", form_bytes({"a": File(b"x" * world.LARGEST_BODY)}), code=413)
 
-    def _type_cases(self) -> Iterator[Case]:
+    def type_cases(self) -> Iterator[Case]:
         good = form_bytes(self.enough)
         types = {
             "no content type": None,

@@ -16,6 +16,7 @@ from dcapi.jobs.inline import InlineJobs
 from dcapi.models import Base, PeerGroupAssociation, Subcloud
 from dcapi.models.states import Availability, Prestage, SyncStatus
 from dcapi.sync.watch.recheck import RECHECK
+from tests.integration.bad_input.calls import FORM_TYPE, File, form_bytes
 from tests.site_client import SiteClient
 from tests.subcloud_forms import ADDRESS, bootstrap_values, form, new_form, secondary_form
 
@@ -67,7 +68,13 @@ def build(app: Flask, operator: SiteClient, other_site: SiteClient) -> None:
     _made(other_site.patch("/subclouds/quays-north", **form(peer_group="copied")))
     _made(operator.post("/peer-group-associations", json=_association(LED, peer_group_priority=5)))
     _made(operator.post("/peer-group-associations", json=_association(COPY)))
+    _made(operator.post("/subcloud-deploy", **_deploy_files()))
     _settle(app)
+
+
+def _deploy_files() -> dict[str, Any]:
+    parts = {"deploy_playbook": File(b"- hosts: all"), "deploy_chart": File(b"chart")}
+    return {"data": form_bytes(parts), "content_type": FORM_TYPE}
 
 
 def _peer(number: int, name: str) -> dict[str, Any]:

@@ -246,6 +246,36 @@ class OfficialClient:
     def subcloud_delete(self, reference: str) -> None:
         self._deleted(f"/subclouds/{reference}")
 
+    # -- Deploy files --
+
+    def subcloud_deploy_upload(self, files: dict[str, bytes], **fields: str) -> Json:
+        """Each file under the path that was typed; a playbook beside ``roles/`` as a zip."""
+        opened = {key: (f"/home/sysadmin/{key}.yml", BytesIO(content)) for key, content in files.items()}
+        zipped = {
+            key: (*named, "application/zip") if files[key].startswith(b"PK") else named
+            for key, named in opened.items()
+        }
+        encoder = MultipartEncoder(fields={**zipped, **fields})
+        answer: Json = _json(self.http.post("/subcloud-deploy/", encoder, encoder.content_type))
+        return answer
+
+    def subcloud_deploy_show(self, release: str = "") -> Json:
+        answer = _json(self.http.get(f"/subcloud-deploy/{release}"))["subcloud_deploy"]
+        return {
+            name: answer[name]
+            for name in (
+                "deploy_playbook",
+                "deploy_overrides",
+                "deploy_chart",
+                "prestage_images",
+                "software_version",
+            )
+        }
+
+    def subcloud_deploy_delete(self, release: str, *, files: bool = False, images: bool = False) -> None:
+        query = f"prestage_images={images}&deployment_files={files}"
+        self._deleted(f"/subcloud-deploy/{release}/?{query}")
+
     # -- Subcloud groups --
 
     def subcloud_group_add(self, **fields: str) -> Json:

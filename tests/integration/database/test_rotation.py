@@ -23,7 +23,7 @@ from dcapi.api.request import EXTENSION
 from dcapi.errors import Conflict, SettingsError
 from dcapi.instance import PROJECT_ROOT
 from dcapi.lab.polling import wait_until
-from dcapi.models import SiteRecord, Subcloud, SystemPeer, Task
+from dcapi.models import DeployFile, SiteRecord, Subcloud, SystemPeer, Task
 from dcapi.models.keyring import SECRETS_KEY_FILE, keys_in
 from dcapi.models.secret_values import data_install, rehome_data
 from dcapi.runtime import Runtime
@@ -58,6 +58,11 @@ def filled(app: Flask, runtime: Runtime) -> Runtime:
     """Secrets in all of the tables, and more subclouds than one batch takes."""
     with runtime.unit_of_work() as session:
         session.add_all(subcloud(number) for number in range(MANY))
+        # Of files one is taken at a time.
+        session.add_all(
+            DeployFile(release="24.09", part=f"part-{number}", file_name="f", content=b"\xff%d" % number)
+            for number in range(3)
+        )
         session.add(Task(kind="deploy", subject_id=1, payload={"p": 1}, created_at=0.0, due_at=1.0))
         session.add(
             SystemPeer(
@@ -107,7 +112,7 @@ def readable(runtime: Runtime, key: str) -> int:
 def test_every_table_with_secrets_is_known_from_its_columns() -> None:
     found = {f"{table.name}.{column.name}" for table, columns in secret_tables() for column in columns}
     assert {"system_peer.manager_password", "subcloud.secrets", "task.payload"} <= found
-    assert "pushed_member.digest" in found
+    assert {"pushed_member.digest", "deploy_file.content"} <= found
 
 
 def test_all_secrets_get_a_new_key_and_the_old_one_can_be_dropped(app: Flask, filled: Runtime) -> None:
@@ -116,6 +121,7 @@ def test_all_secrets_get_a_new_key_and_the_old_one_can_be_dropped(app: Flask, fi
     report = rotate_secrets(filled)
     assert (report.made_key, report.dropped) == (True, 0)
     assert report.tables["subcloud"].rows == report.tables["subcloud"].reencrypted == MANY
+    assert report.tables["deploy_file"].rows == report.tables["deploy_file"].reencrypted == 3
     new, kept = keys_in(key_file(app).read_text())
     assert kept == old
     assert (readable(filled, new), readable(filled, old)) == (before, 0)
@@ -130,6 +136,8 @@ def test_all_secrets_get_a_new_key_and_the_old_one_can_be_dropped(app: Flask, fi
 
 def assert_all_there(runtime: Runtime) -> None:
     with runtime.unit_of_work() as session:
+        files = session.scalars(select(DeployFile.content).order_by(DeployFile.id)).all()
+        assert files == [b"\xff0", b"\xff1", b"\xff2"]
         rows = session.scalars(select(Subcloud).order_by(Subcloud.id)).all()
         for number, row in enumerate(rows):
             assert rehome_data.read(row) == {"saved_payload": {"admin_password": f"secret-{number}"}}

@@ -12,7 +12,16 @@ from flask import Flask
 from gunicorn.http.errors import InvalidChunkSize
 from werkzeug.exceptions import ClientDisconnected
 
-from dcapi.api.bodies import MAX_PARTS, Form, boundary_of, json_body, json_object, read_form, wait_of
+from dcapi.api.bodies import (
+    MAX_PARTS,
+    FileOfForm,
+    Form,
+    boundary_of,
+    json_body,
+    json_object,
+    read_form,
+    wait_of,
+)
 from dcapi.errors import BadRequest, ContentTooLarge, DcapiError
 
 LIMIT = 100
@@ -111,7 +120,7 @@ class TestLength:
 class TestForm:
     def test_texts_and_files_are_told_apart(self) -> None:
         form = read(text("a", "ø".encode()) + file("b", b"\xff\x00\r\n") + END)
-        assert form == Form(texts={"a": "ø"}, files={"b": b"\xff\x00\r\n"})
+        assert form == Form(texts={"a": "ø"}, files={"b": FileOfForm(b"\xff\x00\r\n", "f.yaml")})
         assert form.values() == {"a": "ø", "b": b"\xff\x00\r\n"}
 
     def test_a_form_with_only_a_closing_boundary_is_empty(self) -> None:
@@ -124,11 +133,24 @@ class TestForm:
         assert read(part(header, b"") + END).texts == {"a": ""}
 
     @pytest.mark.parametrize(
-        "parameter", ['filename="a b.yaml"', "filename=a.yaml", "filename*=UTF-8''%C3%B8.yaml", 'filename=""']
+        ("parameter", "name"),
+        [
+            ('filename="a b.yaml"', "a b.yaml"),
+            ("filename=a.yaml", "a.yaml"),
+            ("filename*=UTF-8''%C3%B8.yaml", "ø.yaml"),
+            ('filename=""', ""),
+            (r'filename="C:\dir\z.tgz"', r"C:\dir\z.tgz"),
+            (r'filename="a\"b.yaml"', 'a"b.yaml'),
+            ('filename="/home/x/y.yaml"', "/home/x/y.yaml"),
+        ],
     )
-    def test_a_part_with_any_kind_of_file_name_is_a_file(self, parameter: str) -> None:
+    def test_a_part_with_any_kind_of_file_name_is_a_file(self, parameter: str, name: str) -> None:
         header = f'Content-Disposition: form-data; name="a"; {parameter}'
-        assert read(part(header, b"x: 1") + END) == Form(files={"a": b"x: 1"})
+        assert read(part(header, b"x: 1") + END) == Form(files={"a": FileOfForm(b"x: 1", name)})
+
+    def test_a_file_keeps_the_type_that_was_sent_with_it(self) -> None:
+        header = 'Content-Disposition: form-data; name="a"; filename="x"\r\nContent-Type: application/zip'
+        assert read(part(header, b"PK") + END).files["a"].content_type == "application/zip"
 
     def test_a_name_may_be_unquoted_and_a_line_break_bare(self) -> None:
         assert read(b"--B\nContent-Disposition: form-data; name=a\n\nx\n--B--\n").texts == {"a": "x"}
@@ -138,7 +160,7 @@ class TestForm:
 
     def test_a_file_may_be_longer_than_a_text(self) -> None:
         content = b"y" * (LIMIT * 1000)
-        assert read(file("a", content) + END).files == {"a": content}
+        assert read(file("a", content) + END).files == {"a": FileOfForm(content, "f.yaml")}
 
     @pytest.mark.parametrize(
         "content",

@@ -43,6 +43,9 @@ EXPECTED: dict[str, set[str]] = {
     **{f"dc_api:{resource}:get": READING for resource in RESOURCES},
     "dc_api:subcloud_peer_groups:get": CHANGING,
     "dc_api:alarm_manager:get": READING,
+    "dc_api:subcloud_deploy:upload": CHANGING,
+    "dc_api:subcloud_deploy:delete": CHANGING,
+    "dc_api:subcloud_deploy:get": READING,
     "dc_api:subclouds:manage_unmanage": CHANGING | {"operator"},
     "dc_api:subclouds:get_secrets": {"admin"},
 }
