@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcapi.api.description.fields import BOOLEAN_WORD
+from dcapi.api.description.fields import BOOLEAN_WORD, RELEASE
 from dcapi.api.description.responses import TEXT, named
 from dcapi.api.errors import MEANINGS
 from dcapi.api.request_ids import HEADER as REQUEST_ID
@@ -130,14 +130,16 @@ def error_response(code: int, description: str, *, identity: bool) -> dict[str, 
     }
 
 
+# What references of these resources look like; of all others anything does.
+FORMS = {"peer-group-associations": "^[0-9]+$", "subcloud-deploy": RELEASE}
+
+
 def reference_parameter(resource: str) -> dict[str, Any]:
     """The variable part of a path."""
-    digits_alone = resource == "peer-group-associations"
-    pattern = "^[0-9]+$" if digits_alone else "^[^/]+$"
     return {
         "name": REFERENCE,
         "in": "path",
         "required": True,
         "description": REFERENCES[resource],
-        "schema": {"type": "string", "minLength": 1, "pattern": pattern},
+        "schema": {"type": "string", "minLength": 1, "pattern": FORMS.get(resource, "^[^/]+$")},
     }
