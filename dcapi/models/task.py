@@ -14,6 +14,7 @@ from sqlalchemy import JSON, ColumnElement, Double, String, UniqueConstraint, an
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import ObjectDeletedError
 
+from dcapi.careful_clock import CLOCK
 from dcapi.models.base import NEVER_AGAIN, Base
 from dcapi.models.locks import locked
 from dcapi.models.types import EncryptedJSON, SecretUnreadable
@@ -44,7 +45,7 @@ class Task(Base):
     details: Mapped[Any] = mapped_column(JSON, default=dict)
     # Read on its own: a key that is gone must not be in the way of the rest.
     payload: Mapped[Any] = mapped_column(EncryptedJSON, nullable=True, deferred=True)
-    # After this the payload is forgotten.
+    # After this the payload is forgotten, judged by the careful clock: not early because a clock was set.
     secret_until: Mapped[float | None] = mapped_column(Double)
 
 
@@ -89,7 +90,7 @@ def find(session: Session, kind: str, subject_id: int) -> Task | None:
 
 def payload_of(task: Task) -> Values | None:
     """What a task keeps secret; None when there is none, it is forgotten, or its key or the task is gone."""
-    if task.secret_until is None or task.secret_until <= time.time():
+    if task.secret_until is None or task.secret_until <= CLOCK.now():
         return None
     try:
         payload: Values | None = task.payload
@@ -100,9 +101,8 @@ def payload_of(task: Task) -> Values | None:
 
 def keep(session: Session, kind: str, subject_id: int, seconds: float) -> None:
     """Keep the payload for so many seconds from now: somebody is at the work. One that is over stays so."""
-    now = time.time()
-    kept = (is_of(kind, subject_id), Task.secret_until > now)
-    session.execute(update(Task).where(*kept).values(secret_until=now + seconds))
+    kept = (is_of(kind, subject_id), Task.secret_until > CLOCK.now())
+    session.execute(update(Task).where(*kept).values(secret_until=time.time() + seconds))
 
 
 def forget(session: Session, kind: str, subject_id: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import CursorResult, and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from dcapi.careful_clock import CLOCK
 from dcapi.models import Task, task
 from dcapi.models.engine import read_only
 from dcapi.runtime import Runtime
@@ -127,7 +128,7 @@ def tasks_due(runtime: Runtime, kinds: Kinds, session: Session) -> Iterable[Due]
 
 def forget_secrets(runtime: Runtime) -> None:
     """Delete the payloads of tasks whose time is over; the tasks stay until their work ends."""
-    now = time.time()
+    now = CLOCK.now()
     with runtime.unit_of_work() as session:
         if read_only(session).scalar(select(Task.id).where(task.holds_old_secret(now)).limit(1)) is None:
             return
@@ -219,7 +220,7 @@ def _note(session: Session, runtime: Runtime, kind: TaskKind[Any, Any], task_id:
     values = {
         "due_at": now + step.seconds,
         # Not forgotten for as long as somebody is at it; what is over stays so.
-        "secret_until": case((Task.secret_until > now, kept_until), else_=Task.secret_until),
+        "secret_until": case((Task.secret_until > CLOCK.now(), kept_until), else_=Task.secret_until),
         **step.changes,
     }
     statement = update(Task).where(Task.id == task_id).values(values)

@@ -1,0 +1,177 @@
+"""The clock of a site is set back by an hour, or ahead and back, in the middle of what it does.
+
+Everything goes on within its normal time, counted by the clock of the test, which nobody sets.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from dcapi.lab.faults import Stall
+from dcapi.lab.operator import Json, password_authentication
+from dcapi.lab.pair import Pair
+from dcapi.lab.polling import wait_until
+from dcapi.lab.scenarios.race import CREATION
+from dcapi.lab.shared_group import GROUPS, SharedGroup, associate, shared_group
+from dcapi.lab.site import LabSite
+from dcapi.tasks.holders import holder_of
+from tests.trouble.wrong_clock import HOUR, set_clock, sites_by_files
+
+# Seconds of one phase of a deployment that is met in its middle; the whole of it has three that show.
+PHASE_SECONDS = 1.5
+# Seconds within which a deployment ends, a peer is found away or back, and work goes to another holder.
+NORMAL = 20.0
+# What a subcloud shows while the deployer is at a phase.
+PHASES = {"creating", "installing", "bootstrapping", "configuring"}
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def shared_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    made = Pair(tmp_path_factory.mktemp("pair"), settings={"RECONCILE_SECONDS": "2"})
+    made.a.settings |= {"WORKERS": "2", "THREADS": "8", "DEPLOY_PHASE_SECONDS": str(PHASE_SECONDS)}
+    with sites_by_files(), made:
+        made.introduce()
+        yield made
+
+
+@pytest.fixture
+def pair(shared_pair: Pair) -> Iterator[Pair]:
+    """Two sites in order; the clock of A is right before and after each test."""
+    set_clock(shared_pair.a, 0)
+    yield shared_pair
+    set_clock(shared_pair.a, 0)
+    shared_pair.bring_b_back()
+
+
+@pytest.fixture(scope="module")
+def shared(shared_pair: Pair) -> SharedGroup:
+    """A group that is in sync at both, so that B is watched."""
+    return shared_group(shared_pair, "locks", [shared_pair.new_member("lock")])
+
+
+# The first setting of the clock, and the second one, in seconds ahead of the right time.
+jumps = pytest.mark.parametrize("jump", [(-HOUR, -HOUR), (HOUR, 0.0)], ids=["set back", "set ahead and back"])
+Jump = tuple[float, float]
+
+
+def time_at(site: LabSite) -> float:
+    """What a site takes for the time, in seconds since the epoch."""
+    issued = _log_in(site).json()["token"]["issued_at"]
+    return datetime.fromisoformat(issued.replace("Z", "+00:00")).timestamp()
+
+
+def _log_in(site: LabSite, password: str | None = None, user: str = "admin") -> requests.Response:
+    form = password_authentication(user, site.admin_password if password is None else password)
+    return requests.post(f"{site.url}/v3/auth/tokens", json=form, timeout=5)
+
+
+@pytest.mark.parametrize("ahead", [-HOUR, HOUR])
+def test_the_clock_of_one_site_is_set_and_no_other(pair: Pair, ahead: float) -> None:
+    """What the other tests stand on."""
+    set_clock(pair.a, ahead)
+    assert time_at(pair.a) - time.time() == pytest.approx(ahead, abs=5)
+    assert time_at(pair.b) - time.time() == pytest.approx(0, abs=5)
+
+
+# -- A deployment --
+
+
+@jumps
+def test_a_deployment_ends_in_its_normal_time(pair: Pair, jump: Jump) -> None:
+    added = pair.at_a.add_subcloud(pair.new_member("sluice", install=True).creation())
+    seen = "none"
+    until = time.monotonic() + NORMAL
+    for ahead in jump:
+        seen = wait_for_another_phase(pair, added, seen)
+        set_clock(pair.a, ahead)
+    wait_until(
+        "the deployment to end",
+        lambda: deploy_status(pair, added),
+        lambda status: status == "complete" or "failed" in status,
+        within=until - time.monotonic(),
+    )
+    assert deploy_status(pair, added) == "complete"
+
+
+def wait_for_another_phase(pair: Pair, subcloud: Json, seen: str) -> str:
+    """Wait until the deployer is at another phase than the one that was seen, or has failed."""
+    return wait_until(
+        f"another phase than {seen}",
+        lambda: deploy_status(pair, subcloud),
+        lambda status: status != seen and (status in PHASES or "failed" in status),
+        within=NORMAL,
+    )
+
+
+def deploy_status(pair: Pair, subcloud: Json) -> str:
+    return str(pair.at_a.one("subclouds", subcloud["id"])["deploy-status"])
+
+
+# -- A peer that is watched --
+
+
+@jumps
+def test_a_peer_is_found_away_and_back_by_its_heartbeats(pair: Pair, shared: SharedGroup, jump: Jump) -> None:
+    pair.wait_for_peer("available")
+    first, then = jump
+    set_clock(pair.a, first)
+    pair.proxy.refuse()
+    expect_peer(pair, "unavailable")
+    set_clock(pair.a, then)
+    pair.proxy.start()
+    expect_peer(pair, "available")
+    [member] = shared.members_at_a()
+    pair.at_a.update_subcloud(member, {"description": f"number {next(NUMBERS)}"})
+    shared.sync()
+
+
+def expect_peer(pair: Pair, availability: str) -> None:
+    wait_until(
+        f"B to be {availability}",
+        lambda: pair.peer_at_a()["availability-state"],
+        lambda seen: seen == availability,
+        within=NORMAL,
+    )
+
+
+# -- A lease --
+
+
+@jumps
+def test_the_work_of_a_killed_holder_goes_on_soon(pair: Pair, jump: Jump) -> None:
+    name = f"weirs-{next(NUMBERS)}"
+    group = pair.at_a.create(GROUPS, {"peer-group-name": name})
+    pair.join_all(group["id"], [pair.new_member(name)])
+    first, then = jump
+    set_clock(pair.a, first)
+    with pair.proxy.add(Stall(*CREATION)) as stall:
+        created = associate(pair, group, wait=None)
+        stall.wait_taken()
+        set_clock(pair.a, then)
+        # What it is connected by ends as well.
+        pair.at_a.close()
+        os.kill(holder(pair.a, f"association:{created.association_id}"), signal.SIGKILL)
+    created.expect_status("in-sync", within=NORMAL)
+    created.expect_same_members()
+
+
+def holder(site: LabSite, lease: str) -> int:
+    """The process that holds a lease."""
+    with closing(sqlite3.connect(Path(site.settings["INSTANCE_PATH"]) / "dcapi.sqlite3")) as database:
+        query = "SELECT owner FROM lease WHERE name = ? AND expires_at > 0"
+        [[owner]] = database.execute(query, (lease,)).fetchall()
+    found = holder_of(owner)
+    assert found is not None
+    return found.process
