@@ -6,6 +6,7 @@ stale when two readings, long enough apart, show the same row and no member on i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,12 +61,16 @@ def is_on_its_way(member: RemoteSubcloud) -> bool:
     return waits or member.deploy_status in REHOMING_STATES
 
 
-def observe(note: Note | None, reading: Reading, now: float) -> Note | None:
-    """The note after a reading: None when that contradicts it, a new one when the copy changed meanwhile."""
+def observe(note: Note | None, reading: Reading, now: float, *, set_at: float = -math.inf) -> Note | None:
+    """The note after a reading: None when that contradicts it, a new one when the copy changed meanwhile.
+
+    ``set_at`` is when this process last found that the clock had been set: how old a note from before is,
+    nobody knows.
+    """
     if reading.moves or not reading.migrating:
         return None
     # Seen in the future: the clock was set back.
-    if note is None or note.changed_at != reading.changed_at or note.seen_at > now:
+    if note is None or note.changed_at != reading.changed_at or not set_at <= note.seen_at <= now:
         return Note(now, reading.changed_at)
     return note
 

@@ -13,6 +13,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from dcapi.audit_log import DONE, FAILED, REFUSED, tell_act
+from dcapi.careful_clock import CLOCK
 from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.models.states import Deploy, Management, Migration
 from dcapi.peers.errors import PeerRefused, PeerUnavailable
@@ -52,7 +53,7 @@ def take_reading(
     """
     now = time.time()
     before = note_of(association)
-    note = leftover.observe(before, reading, now)
+    note = leftover.observe(before, reading, now, set_at=CLOCK.set_at())
     if note != before:
         seen_at, changed_at = (None, None) if note is None else (note.seen_at, note.changed_at)
         _write(session, association.id, leftover_seen_at=seen_at, leftover_changed_at=changed_at)

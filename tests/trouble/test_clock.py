@@ -34,6 +34,9 @@ PHASE_SECONDS = 1.5
 NORMAL = 20.0
 # What a subcloud shows while the deployer is at a phase.
 PHASES = {"creating", "installing", "bootstrapping", "configuring"}
+# Seconds for which a token is good, and that a test may take meanwhile.
+LIFETIME = 3600.0
+MARGIN = 60.0
 NUMBERS = itertools.count()
 
 
@@ -175,3 +178,70 @@ def holder(site: LabSite, lease: str) -> int:
     found = holder_of(owner)
     assert found is not None
     return found.process
+
+
+# -- Logins --
+
+
+@jumps
+def test_a_login_waits_no_longer_than_normally(pair: Pair, jump: Jump) -> None:
+    user = f"nobody-{next(NUMBERS)}"
+    first, then = jump
+    refused = fail_until_refused(pair.a, user)
+    set_clock(pair.a, first)
+    fail_until_refused(pair.a, user)
+    set_clock(pair.a, then)
+    wait_until(
+        "a try to be let through",
+        lambda: _log_in(pair.a, "wrong", user).status_code,
+        lambda code: code == 401,
+        within=int(refused.headers["Retry-After"]) + 2,
+    )
+
+
+def fail_until_refused(site: LabSite, user: str) -> requests.Response:
+    """Fail as one who guesses; each try that may be made is one, and at last one has to wait."""
+    return wait_until(
+        "a try to be refused unseen",
+        lambda: _log_in(site, "wrong", user),
+        lambda answer: answer.status_code == 429,
+        within=NORMAL,
+    )
+
+
+# -- Tokens --
+
+
+def read(site: LabSite, token: str) -> int:
+    answer = requests.get(f"{site.url}/v1.0/subclouds", headers={"X-Auth-Token": token}, timeout=5)
+    return answer.status_code
+
+
+@jumps
+def test_a_token_is_good_after_the_clock_was_set(pair: Pair, jump: Jump) -> None:
+    token = _log_in(pair.a).headers["X-Subject-Token"]
+    first, then = jump
+    set_clock(pair.a, first)
+    assert read(pair.a, token) == (401 if first > 0 else 200)
+    set_clock(pair.a, then)
+    assert read(pair.a, token) == 200
+
+
+def test_a_token_ends_by_the_clock_wherever_that_was_set(pair: Pair) -> None:
+    """As docs/security.md says: set back, the clock lets it live so much longer, and not for ever."""
+    token = _log_in(pair.a).headers["X-Subject-Token"]
+    answers = {}
+    for ahead in (HOUR, 0.0, -HOUR, LIFETIME - MARGIN, LIFETIME + 1, 0.0):
+        set_clock(pair.a, ahead)
+        answers[ahead] = read(pair.a, token)
+    assert answers == {HOUR: 401, 0.0: 200, -HOUR: 200, LIFETIME - MARGIN: 200, LIFETIME + 1: 401}
+
+
+@jumps
+def test_a_revoked_token_stays_revoked(pair: Pair, jump: Jump) -> None:
+    token = _log_in(pair.a).headers["X-Subject-Token"]
+    both = {"X-Auth-Token": token, "X-Subject-Token": token}
+    assert requests.delete(f"{pair.a.url}/v3/auth/tokens", headers=both, timeout=5).status_code == 204
+    for ahead in (*jump, 0.0):
+        set_clock(pair.a, ahead)
+        assert read(pair.a, token) == 401

@@ -17,6 +17,8 @@ CEDING_TRIES: dict[RehomeStep, RehomeStep | None] = {
     RehomeStep.CEDING_AGAIN: RehomeStep.CEDING_LAST,
     RehomeStep.CEDING_LAST: None,
 }
+# A look that comes so much later than it was due came late for more than a busy machine.
+MISSED_SECONDS = 60.0
 # In these nothing was done with the subcloud here: to fail now is to fail in the preparation.
 PREPARING = frozenset({RehomeStep.WAITING, *CEDING_TRIES})
 
@@ -76,6 +78,18 @@ def after_poll(state: StepState, limit: float) -> NextStep:
     if isinstance(state, Done):
         return NextStep(RehomeStep.COMING_ONLINE, Deploy.COMPLETE, patience=limit)
     return after_begin(state)
+
+
+def patience_end(deadline: float | None, *, due_at: float, now: float, limit: float) -> float:
+    """When the patience with a subcloud ends, at most ``limit`` seconds from now; seconds since the epoch.
+
+    ``due_at`` is when it was to be looked at. The time in which nobody looked does not count: the site was
+    down, or the clock was set ahead.
+    """
+    if deadline is None:
+        return now + limit
+    missed = now - due_at
+    return min(deadline + (missed if missed > MISSED_SECONDS else 0.0), now + limit)
 
 
 def after_look(*, online: bool, late: bool, limit: float) -> NextStep | None:

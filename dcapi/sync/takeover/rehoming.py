@@ -79,7 +79,12 @@ class Rehoming(TaskKind[MemberView, NextStep | None]):
             step=RehomeStep(row.rehome_step or ""),
             status=Deploy(row.deploy_status),
             online=row.availability_status == Availability.ONLINE,
-            deadline=_deadline(runtime, found),
+            deadline=rehome_steps.patience_end(
+                found.deadline,
+                due_at=found.due_at,
+                now=time.time(),
+                limit=runtime.settings.REHOME_ONLINE_SECONDS,
+            ),
             others=_others(session, row.peer_group_id),
             target=_target(session, row),
         )
@@ -128,12 +133,6 @@ class Rehoming(TaskKind[MemberView, NextStep | None]):
 
 
 TASK = Rehoming()
-
-
-def _deadline(runtime: Runtime, found: Task) -> float:
-    """The end of its patience; one that is too far off was written while a clock was wrong."""
-    longest = time.time() + runtime.settings.REHOME_ONLINE_SECONDS
-    return longest if found.deadline is None else min(found.deadline, longest)
 
 
 def _ask_others(runtime: Runtime, hold: Hold, view: MemberView) -> NextStep:

@@ -44,6 +44,13 @@ def test_a_clock_that_was_set_back_begins_a_new_note() -> None:
     assert observe(Note(900.0, "monday"), MIGRATING, 200.0) == Note(200.0, "monday")
 
 
+def test_a_note_from_before_the_clock_was_set_shows_nothing() -> None:
+    """An hour ahead, a migration that has just begun looks like one that is left over."""
+    note = Note(100.0, "monday")
+    assert observe(note, MIGRATING, 3701.0, set_at=3700.0) == Note(3701.0, "monday")
+    assert observe(note, MIGRATING, 500.0, set_at=100.0) is note
+
+
 @pytest.mark.parametrize(
     ("now", "found"), [(100.0, Leftover.PERHAPS), (129.9, Leftover.PERHAPS), (130.0, Leftover.STALE)]
 )
