@@ -19,13 +19,15 @@ import pytest
 import requests
 
 from dcapi.lab.faults import Stall
-from dcapi.lab.operator import Json, password_authentication
+from dcapi.lab.members import Member, member
+from dcapi.lab.operator import Json, Operator, password_authentication
 from dcapi.lab.pair import Pair
 from dcapi.lab.polling import wait_until
 from dcapi.lab.scenarios.race import CREATION
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate, shared_group
 from dcapi.lab.site import LabSite
 from dcapi.tasks.holders import holder_of
+from tests.postgres import SKIPPED, server_url, temporary_database
 from tests.trouble.wrong_clock import HOUR, set_clock, sites_by_files
 
 # Seconds of one phase of a deployment that is met in its middle; the whole of it has three that show.
@@ -93,33 +95,48 @@ def test_the_clock_of_one_site_is_set_and_no_other(pair: Pair, ahead: float) -> 
 
 @jumps
 def test_a_deployment_ends_in_its_normal_time(pair: Pair, jump: Jump) -> None:
-    added = pair.at_a.add_subcloud(pair.new_member("sluice", install=True).creation())
-    seen = "none"
+    deploy_while_set(pair.a, pair.at_a, pair.new_member("sluice", install=True), jump)
+
+
+@pytest.mark.skipif(server_url() is None, reason=SKIPPED)
+def test_a_deployment_ends_in_its_normal_time_on_postgresql(tmp_path: Path) -> None:
+    settings = {"WORKERS": "2", "DEPLOY_PHASE_SECONDS": str(PHASE_SECONDS)}
+    with temporary_database() as uri, sites_by_files():
+        site = LabSite("site-p", tmp_path, settings={**settings, "SQLALCHEMY_DATABASE_URI": uri})
+        with closing(site), closing(Operator(site.url, site.admin_password)) as operator:
+            site.start()
+            deploy_while_set(site, operator, member(900, "sluice-900", install=True), (HOUR, 0.0))
+
+
+def deploy_while_set(site: LabSite, operator: Operator, new: Member, jump: Jump) -> None:
+    """Set the clock in the middle of two phases, and expect the deployment to end well and in time."""
     until = time.monotonic() + NORMAL
+    added = operator.add_subcloud(new.creation())
+    seen = "none"
     for ahead in jump:
-        seen = wait_for_another_phase(pair, added, seen)
-        set_clock(pair.a, ahead)
+        seen = wait_for_another_phase(operator, added, seen)
+        set_clock(site, ahead)
     wait_until(
         "the deployment to end",
-        lambda: deploy_status(pair, added),
+        lambda: deploy_status(operator, added),
         lambda status: status == "complete" or "failed" in status,
         within=until - time.monotonic(),
     )
-    assert deploy_status(pair, added) == "complete"
+    assert deploy_status(operator, added) == "complete"
 
 
-def wait_for_another_phase(pair: Pair, subcloud: Json, seen: str) -> str:
+def wait_for_another_phase(operator: Operator, subcloud: Json, seen: str) -> str:
     """Wait until the deployer is at another phase than the one that was seen, or has failed."""
     return wait_until(
         f"another phase than {seen}",
-        lambda: deploy_status(pair, subcloud),
+        lambda: deploy_status(operator, subcloud),
         lambda status: status != seen and (status in PHASES or "failed" in status),
         within=NORMAL,
     )
 
 
-def deploy_status(pair: Pair, subcloud: Json) -> str:
-    return str(pair.at_a.one("subclouds", subcloud["id"])["deploy-status"])
+def deploy_status(operator: Operator, subcloud: Json) -> str:
+    return str(operator.one("subclouds", subcloud["id"])["deploy-status"])
 
 
 # -- A peer that is watched --
@@ -135,8 +152,8 @@ def test_a_peer_is_found_away_and_back_by_its_heartbeats(pair: Pair, shared: Sha
     set_clock(pair.a, then)
     pair.proxy.start()
     expect_peer(pair, "available")
-    [member] = shared.members_at_a()
-    pair.at_a.update_subcloud(member, {"description": f"number {next(NUMBERS)}"})
+    [name] = shared.members_at_a()
+    pair.at_a.update_subcloud(name, {"description": f"number {next(NUMBERS)}"})
     shared.sync()
 
 
