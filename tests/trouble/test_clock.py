@@ -169,7 +169,7 @@ def expect_peer(pair: Pair, availability: str) -> None:
 # -- A lease --
 
 
-@jumps
+@pytest.mark.parametrize("jump", [(0.0, -HOUR), (HOUR, 0.0)], ids=["set back", "set ahead and back"])
 def test_the_work_of_a_killed_holder_goes_on_soon(pair: Pair, jump: Jump) -> None:
     name = f"weirs-{next(NUMBERS)}"
     group = pair.at_a.create(GROUPS, {"peer-group-name": name})
