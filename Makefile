@@ -106,8 +106,8 @@ format: install ## let ruff put imports and layout in order
 bench: install ## measure lists, creations and member updates against their limits
 	exec $(BIN)/python -m tests.bench
 
-load: install ## a busy site on PostgreSQL against its limits; SECONDS=15 for a short one
-	exec $(BIN)/python -m tests.load $(if $(SECONDS),--seconds $(SECONDS))
+load: install ## a busy site against its limits, with slow clients and an outage: make load SECONDS=15 DATABASE=postgresql
+	exec $(BIN)/python -m tests.load --database $(DATABASE) $(if $(SECONDS),--seconds $(SECONDS))
 
 docs: install ## write the generated parts of docs/ anew
 	$(BIN)/python -m docs.generate

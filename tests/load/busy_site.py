@@ -1,4 +1,4 @@
-"""A site on PostgreSQL with many subclouds and three peers, of which one accepts and never answers."""
+"""A site with many subclouds and three peers, of which one accepts and never answers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from dcapi.models import Subcloud
 from dcapi.models.engine import make_engine
 from dcapi.settings import settings_from
 from tests.bench.filled_site import fill
+from tests.load.databases import TakenDatabase
+from tests.load.slow_clients import SITE_SETTINGS
 
 SUBCLOUDS = 300
-WORKERS = 4
 # Subclouds in each of the groups; each group is for one peer.
 GROUP_SIZE = 20
 # The heartbeats of the peers go on while the traffic does.
@@ -34,9 +35,10 @@ BACKLOG = 64
 class BusySite:
     """The site under load, as ``site``, with an operator of it; entering it starts everything."""
 
-    def __init__(self, folder: Path, uri: str) -> None:
-        self.uri = uri
-        settings = {"WORKERS": str(WORKERS), "SQLALCHEMY_DATABASE_URI": uri, "LOG_LEVEL": "WARNING"}
+    def __init__(self, folder: Path, database: TakenDatabase) -> None:
+        self.database = database
+        settings = {"WORKERS": str(database.workers), "LOG_LEVEL": "WARNING", **SITE_SETTINGS}
+        settings["SQLALCHEMY_DATABASE_URI"] = database.uri
         settings["HEARTBEAT_INTERVAL_MIN"] = str(HEARTBEAT_SECONDS)
         self.site = LabSite("site-a", folder / "a", settings=settings)
         self.peers = [LabSite(f"site-{name}", folder / name) for name in "bc"]
@@ -96,7 +98,7 @@ class BusySite:
     def _put_members(self, group_id: int, first: int) -> None:
         """Into their group by the database: what that takes over the wire is measured elsewhere."""
         settings = settings_from(self.site.settings)
-        engine = make_engine(self.uri, settings, prepare(settings).keyring)
+        engine = make_engine(self.database.uri, settings, prepare(settings).keyring)
         with Session(engine) as session:
             ids = session.scalars(select(Subcloud.id).order_by(Subcloud.id).offset(first).limit(GROUP_SIZE))
             session.execute(update(Subcloud).where(Subcloud.id.in_(list(ids))).values(peer_group_id=group_id))

@@ -5,28 +5,16 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import requests
+
+from tests.load.verdicts import Answer, Tally
 
 API = "/v1.0"
 WRITES = 0.2
 # Seconds after which a client gives a request up: far beyond the limit, so that it is seen.
 PATIENCE = 30.0
-
-
-@dataclass
-class Tally:
-    """What one client saw."""
-
-    times: list[tuple[float, str]] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    # Subcloud → the location that was acknowledged last, and the one whose answer did not come.
-    acknowledged: dict[int, str] = field(default_factory=dict)
-    attempted: dict[int, str] = field(default_factory=dict)
 
 
 class Client(threading.Thread):
@@ -53,7 +41,7 @@ class Client(threading.Thread):
                 step()
             except requests.RequestException as error:
                 if not self._ending.is_set():
-                    self.tally.failures.append(f"{type(error).__name__}: {error}")
+                    self.tally.unanswered.append(f"{type(error).__name__}: {error}")
                 time.sleep(0.05)
         self._session.close()
 
@@ -81,10 +69,11 @@ class Client(threading.Thread):
         subcloud = self._chance.choice(self._own)
         self._writes += 1
         location = f"{self.name} {self._writes}"
-        self.tally.attempted[subcloud] = location
+        self.tally.tried.setdefault(subcloud, []).append(location)
         parts = {"location": (None, location)}
         if self._timed("PATCH", f"/subclouds/{subcloud}", "/subclouds/ID", files=parts) == 200:
             self.tally.acknowledged[subcloud] = location
+            self.tally.tried[subcloud] = []
 
     def _sync(self) -> None:
         number = self._chance.randint(1, 3)
@@ -98,10 +87,16 @@ class Client(threading.Thread):
         self._timed("PATCH", f"/system-peers/{number}", "/system-peers/ID", json=body)
 
     def _timed(self, method: str, path: str, shown: str, **parts: object) -> int:
-        started = time.monotonic()
+        asked = time.monotonic()
         answer = self._session.request(method, f"{self._url}{API}{path}", timeout=PATIENCE, **parts)  # type: ignore[arg-type]
-        self.tally.times.append((time.monotonic() - started, f"{method} {shown}"))
-        self.tally.statuses[answer.status_code] += 1
-        if answer.status_code >= 400:
-            self.tally.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        self.tally.answers.append(
+            Answer(
+                asked,
+                time.monotonic() - asked,
+                f"{method} {shown}",
+                answer.status_code,
+                answer.text[:200] if answer.status_code >= 400 else "",
+                answer.headers.get("Retry-After"),
+            )
+        )
         return answer.status_code

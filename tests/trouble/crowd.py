@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from dcapi.lab.ports import HOST
-from tests.trouble.holding_app import LARGE
 
+# A path of the application that has much to say: importing that would make its keys and users.
+LARGE = "/v1.0/large"
 HALF_HEAD = b"GET /v1.0/subclouds HTTP/1.1\r\nHost: here\r\nX-Half: "
 HALF_BODY = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n{"
 PLAIN = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 from dcapi import create_app
 from dcapi.auth.policy import public
 from dcapi.lab.polling import wait_until
+from tests.trouble.crowd import LARGE
 
 HELD = "/v1.0/held"
-LARGE = "/v1.0/large"
 # More than a worker keeps of an answer in memory, and than the system takes off it.
 LARGE_SIZE = 1_500_000
 HOLD_SECONDS = 60
