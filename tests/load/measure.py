@@ -24,7 +24,7 @@ Note = Callable[[str], None]
 
 def measure(site: BusySite, seconds: float, note: Note) -> list[Verdict]:
     """The verdicts about so many seconds of traffic, and about an end in the middle of more."""
-    with SlowClients(site.site.port.number, site.operator.log_in()) as slow:
+    with SlowClients(site.site.port.number) as slow:
         verdicts = _judge_traffic(site, seconds, note)
         note(f"slow clients: opened {dict(slow.opened)}, closed by the site {dict(slow.closed_by_site)}")
         closed = slow.closed_by_site.total()
@@ -57,8 +57,9 @@ def _judge_traffic(site: BusySite, seconds: float, note: Note) -> list[Verdict]:
 
 def _take_database(site: BusySite, seconds: float, note: Note) -> Outage:
     note(f"the database is taken away for {seconds:g} s: {site.database.how}")
-    site.database.take()
+    # From before it begins: the first connections are lost while the last ones are not cut yet.
     began = time.monotonic()
+    site.database.take()
     time.sleep(seconds)
     site.database.give_back()
     return Outage(began, time.monotonic())

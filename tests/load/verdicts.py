@@ -97,7 +97,8 @@ def failures(tallies: Iterable[Tally], outage: Outage) -> list[str]:
     for tally in tallies:
         lines += tally.unanswered
         lines += [
-            f"{answer.request}: {answer.status} after {answer.took:.2f} s, {answer.text}"
+            f"{answer.request}: {answer.status} after {answer.took:.2f} s,"
+            f" {answer.asked - outage.began:+.2f} s from the outage, {answer.text}"
             for answer in tally.answers
             if answer.status >= 400 and not _is_due(answer, outage)
         ]
