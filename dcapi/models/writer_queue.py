@@ -15,7 +15,8 @@ class WriterQueue:
     """One writer at a time, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A connection that is forgotten gives its turn up wherever the garbage collector comes by, here too.
+        self._lock = threading.RLock()
         self._taken = False
         # A lock for each thread that waits; the turn is handed over by releasing it.
         self._waiting: deque[threading.Lock] = deque()
