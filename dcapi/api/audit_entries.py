@@ -37,6 +37,7 @@ TYPES = {
     "peer-group-associations": "peer_group_association",
     "subclouds": "subcloud",
     "subcloud-groups": "subcloud_group",
+    "subcloud-deploy": "subcloud_deploy",
     "tokens": "token",
     "users": "user",
 }

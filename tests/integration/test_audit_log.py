@@ -112,7 +112,8 @@ def test_the_types_of_objects_are_the_resources_that_can_be_changed(app: Flask) 
     assert collections == TYPES.keys()
 
 
-@pytest.mark.parametrize("collection", TYPES)
+# The contract names this collection in the singular.
+@pytest.mark.parametrize("collection", sorted(TYPES.keys() - {"subcloud-deploy"}))
 def test_the_type_of_an_object_is_the_singular_of_its_collection(collection: str) -> None:
     assert f"{TYPES[collection]}s".replace("_", "-") == collection
 
