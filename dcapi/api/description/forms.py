@@ -3,6 +3,8 @@ that are read apart from those."""
 
 from __future__ import annotations
 
+from marshmallow import EXCLUDE
+
 from dcapi.api.description.fields import A_FILE, PRINTABLE, RELEASE, FormSchema, JsonSchema
 from dcapi.models.bootstrap_forms import SYSTEM_MODES
 from dcapi.models.network_values import (
@@ -28,7 +30,10 @@ class SubcloudChangeForm(FormSchema, PeerSubcloudChangeSchema):
 
 
 class DeployFilesForm(FormSchema):
-    """An upload of deploy files, all of whose parts are read apart."""
+    """An upload of deploy files, all of whose parts are read apart; parts of other names are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
 
 
 class RedeploymentForm(FormSchema, RedeploymentSchema):
