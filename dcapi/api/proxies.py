@@ -43,7 +43,7 @@ class TrustedProxies:
     def __init__(self, app: Any, trusted: str) -> None:
         """``trusted``: addresses, networks and perhaps ``unix``, comma-separated. Raises SettingsError."""
         self._app = app
-        words = [word.strip() for word in trusted.split(",") if word.strip()]
+        words = parts_of(trusted)
         self._unix = UNIX_SOCKET in words
         self._networks = [_network(word) for word in words if word != UNIX_SOCKET]
 
@@ -82,7 +82,11 @@ class TrustedProxies:
 
 
 def _listed(environ: Environ, what: str) -> list[str]:
-    text = environ.get(f"HTTP_X_FORWARDED_{what}", "")
+    return parts_of(environ.get(f"HTTP_X_FORWARDED_{what}", ""))
+
+
+def parts_of(text: str) -> list[str]:
+    """What stands between the commas of a header."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 

@@ -56,7 +56,7 @@ class BodyRoom:
         """Raises Refused when there is no room for so many more."""
         with self._lock:
             if self._used + size > self._limit:
-                raise Refused(503, TOO_MANY_BODIES, Retry_After="1")
+                raise Refused(503, TOO_MANY_BODIES)
             self._used += size
 
     def give_back(self, size: int) -> None:
@@ -102,7 +102,7 @@ class IncomingBody:
                 self._file.write(kept.getvalue())
             self._file.write(data)
         except OSError as error:  # the disk is full, or no file is left
-            raise Refused(503, TOO_MANY_BODIES, Retry_After="1") from error
+            raise Refused(503, TOO_MANY_BODIES) from error
 
     def is_slow(self, now: float, rate: float, every: float) -> bool:
         """Whether less than ``rate`` bytes a second have come since the last look; however often it is

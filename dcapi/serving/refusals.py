@@ -15,11 +15,13 @@ from dcapi.log import REQUEST_ID_HEADER
 class Refused(Exception):
     """A request that is not handed to the application; what its client is told."""
 
-    def __init__(self, code: int, text: str, **headers: str) -> None:
+    def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
-        self.failure = Failure(code, text, {name.replace("_", "-"): value for name, value in headers.items()})
+        self.failure = _failure(code, text)
 
 
+# Codes of what passes by itself.
+PASSING = (429, 503)
 UNSUPPORTED_VERSION = "Unsupported HTTP version: HTTP/1.1 and HTTP/1.0 are spoken here"
 BAD_FRAMING = "The body is not framed as HTTP requires"
 
@@ -57,7 +59,12 @@ def failure_for(error: Exception) -> Failure:
     found = next(((code, text) for kind, code, text in UNREADABLE if isinstance(error, kind)), None)
     if found is None:
         return failure_of(error)
-    return Failure(*found, RETRY_AFTER if found[0] == 503 else {})
+    return _failure(*found)
+
+
+def _failure(code: int, text: str) -> Failure:
+    """One that passes by itself says when to come back."""
+    return Failure(code, text, RETRY_AFTER if code in PASSING else {})
 
 
 def error_answer(failure: Failure, own_id: str, request: Any, scheme: str = "http") -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcapi.api.proxies import TrustedProxies
+from dcapi.api.proxies import TrustedProxies, parts_of
 from dcapi.auth.client_address import counted_address
 from dcapi.serving.connection import Connection
 from dcapi.serving.refusals import Refused
@@ -28,7 +28,7 @@ class Shares:
         if self._proxies.trusts(client):
             if connection.request is None:
                 return
-            named = ",".join(connection.values("X-FORWARDED-FOR")).split(",")
-            client = self._proxies.client_of(client, [each.strip() for each in named])
+            named = parts_of(",".join(connection.values("X-FORWARDED-FOR")))
+            client = self._proxies.client_of(client, named)
         if self._stages.count_for(connection, counted_address(client)) > self._limit:
-            raise Refused(429, TOO_MANY, Retry_After="1")
+            raise Refused(429, TOO_MANY)

@@ -135,7 +135,7 @@ class Worker(ThreadWorker):
         for connection in list(self.stages.overdue(self.deadlines)):
             self._end_late(connection)
         for connection in self.writers.overdue():
-            self._refuse(connection, Refused(503, TOO_MANY_CHANGES, Retry_After="1"))
+            self._refuse(connection, Refused(503, TOO_MANY_CHANGES))
 
     def _end_late(self, connection: Connection) -> None:
         """408 where something of a request has come; else there is nothing to answer."""
