@@ -52,6 +52,8 @@ def attributes_are_refused_without_the_peer(pair: Pair) -> None:
     finally:
         with pair.step("B comes back"):
             pair.bring_b_back()
+            # What is synced before A sees that is looked at once more as it does.
+            pair.wait_for_peer("available")
 
 
 def _expect_refused(shared: SharedGroup, field: str, value: Any) -> None:
