@@ -210,7 +210,8 @@ class Settings:
     # Seconds that each phase of a simulated deployment takes.
     DEPLOY_PHASE_SECONDS: float = 2.0
     # Simulated failures: NAME:PHASE, ADDRESS:PHASE or NAME@ADDRESS:PHASE, comma-separated; the address is the
-    # bootstrap address. Phases: create, install, bootstrap, config, rehome, reconfigure, prestage, delete.
+    # bootstrap address. Phases: create, install, bootstrap, config, enroll-init, enroll, shutdown, rehome,
+    # reconfigure, prestage, delete.
     DEPLOY_FAILURES: str = ""
     # Share of the simulated phases that fail, from 0 to 1; the seed decides which.
     DEPLOY_FAILURE_RATE: float = 0.0

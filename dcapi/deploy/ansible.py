@@ -27,9 +27,9 @@ from typing import Any
 
 from dcapi.deploy import playbook_process
 from dcapi.deploy.playbook_files import files_for, path_of, secrets_in
-from dcapi.deploy.playbook_folder import PlaybookFolder, PlaybookRun, take_slot
+from dcapi.deploy.playbook_folder import PlaybookFolder, PlaybookResult, PlaybookRun, take_slot
 from dcapi.deploy.playbook_values import CONFIG_FILE, as_data, inventory_of, secrets_of, variables_of
-from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
+from dcapi.deploy.port import Aborted, AbortState, Done, Failed, Phase, Running, StepState, Target
 from dcapi.errors import SettingsError
 from dcapi.instance import PROJECT_ROOT, InstanceFolder
 from dcapi.settings import Settings
@@ -38,7 +38,9 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "playbooks"
 # Phases that have nothing to do when the operator has no playbook for them.
-OPTIONAL_PHASES = frozenset({Phase.CREATE, Phase.CONFIG, Phase.DELETE})
+OPTIONAL_PHASES = frozenset({Phase.CREATE, Phase.CONFIG, Phase.SHUTDOWN, Phase.DELETE})
+# Read as a phase begins: a run goes on with what it began with, whatever is uploaded meanwhile.
+FILE_FIELDS = frozenset({"files", "cloud_init_config"})
 # What a playbook gets of the service's own environment; the rest is nobody else's business.
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 INHERITED = ("TZ", "SSH_AUTH_SOCK", *PROXIES)
@@ -154,6 +156,21 @@ class AnsibleDeployer:
                 return self._look(folder, phase)
             return self._outcome(folder, lock, phase, target)
 
+    def abort(self, phase: Phase, target: Target) -> AbortState:
+        with self._locked_folder(target) as (folder, lock):
+            run = folder.run(phase)
+            if run is None or run.discarded:
+                return Aborted()
+            result = folder.result(run)
+            if result is not None and result.status != playbook_process.CANCELLED:
+                return _told(run, result)
+            if lock is None:
+                _ask_to_end(run.token)
+                return Running(SHORTEST_LOOK)
+            self._clear(folder)
+            folder.forget(phase)
+            return Aborted()
+
     def delete(self, target: Target) -> None:
         folder = self._folder(target)
         if folder.path.exists():
@@ -243,9 +260,7 @@ class AnsibleDeployer:
             return self._interrupted(folder, lock, run, target)
         if result.status == playbook_process.CANCELLED:
             return self._start(folder, lock, phase, target)
-        if result.status == playbook_process.DONE:
-            return Done()
-        return Failed(f"playbook {phase.value}.yml: {result.reason}")
+        return _told(run, result)
 
     def _interrupted(self, folder: PlaybookFolder, lock: int, run: PlaybookRun, target: Target) -> StepState:
         if run.interruptions >= MOST_INTERRUPTIONS:
@@ -330,6 +345,13 @@ class AnsibleDeployer:
                 process.wait(END_SECONDS)
 
 
+def _told(run: PlaybookRun, result: PlaybookResult) -> Done | Failed:
+    """What a playbook that ended by itself came to."""
+    if result.status == playbook_process.DONE:
+        return Done()
+    return Failed(f"playbook {run.phase}.yml: {result.reason}")
+
+
 def _now() -> float:
     """Seconds on a clock that all processes of this host share, and nobody sets."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -337,8 +359,7 @@ def _now() -> float:
 
 def _digest(target: Target, token: str) -> str:
     """Tells two targets apart, and shows nothing of their secrets."""
-    # Without the files: a run goes on with those that it began with, whatever is uploaded meanwhile.
-    values = [value for name, value in vars(target).items() if name != "files"]
+    values = [value for name, value in vars(target).items() if name not in FILE_FIELDS]
     return hashlib.sha256(f"{token}{json.dumps(values, sort_keys=True, default=str)}".encode()).hexdigest()
 
 

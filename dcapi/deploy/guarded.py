@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
 from dcapi.deploy.playbook_process import Masker, one_line
 from dcapi.deploy.playbook_values import secrets_of
-from dcapi.deploy.port import Deployer, Failed, Phase, StepState, Target
+from dcapi.deploy.port import AbortState, Deployer, Failed, Phase, StepState, Target
 from dcapi.log import fields
 
 logger = logging.getLogger(__name__)
+
+State = TypeVar("State")
 
 
 class GuardedDeployer:
@@ -36,6 +39,9 @@ class GuardedDeployer:
     def poll(self, phase: Phase, target: Target) -> StepState:
         return _answer(self._deployer.poll, phase, target)
 
+    def abort(self, phase: Phase, target: Target) -> AbortState:
+        return _answer(self._deployer.abort, phase, target)
+
     def delete(self, target: Target) -> None:
         try:
             self._deployer.delete(target)
@@ -46,7 +52,7 @@ class GuardedDeployer:
         self._deployer.close()
 
 
-def _answer(ask: Callable[[Phase, Target], StepState], phase: Phase, target: Target) -> StepState:
+def _answer(ask: Callable[[Phase, Target], State], phase: Phase, target: Target) -> State | Failed:
     try:
         return ask(phase, target)
     except DBAPIError:  # the deploy files could not be read just now: the step is tried again

@@ -18,6 +18,10 @@ class Phase(StrEnum):
     INSTALL = "install"
     BOOTSTRAP = "bootstrap"
     CONFIG = "config"
+    ENROLL_INIT = "enroll-init"
+    ENROLL = "enroll"
+    # Powers the node off, after an aborted installation.
+    SHUTDOWN = "shutdown"
     REHOME = "rehome"
     RECONFIGURE = "reconfigure"
     PRESTAGE = "prestage"
@@ -26,7 +30,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class NamedFile:
-    """A deploy file: what it is for, its base name, its content."""
+    """A file that was uploaded: what it is for, its base name, its content."""
 
     part: str
     file_name: str
@@ -35,6 +39,10 @@ class NamedFile:
 
 def no_files() -> Sequence[NamedFile]:
     return ()
+
+
+def no_file() -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class Target:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     # Reads the deploy files of ``config`` and ``prestage``: they are large, and needed as a phase begins.
     files: Callable[[], Sequence[NamedFile]] = field(default=no_files, repr=False, compare=False)
+    # Reads the archive of scripts for the seed of ``enroll-init``, in the same way; None: there is none.
+    cloud_init_config: Callable[[], NamedFile | None] = field(default=no_file, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,9 @@ class Running:
 class Done:
     """The phase ended well."""
 
+    # What it found out: the ``region_name`` of a subcloud that was enrolled.
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -77,7 +90,13 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True)
+class Aborted:
+    """The phase was ended before its end, or nothing ran."""
+
+
 StepState = Running | Done | Failed
+AbortState = StepState | Aborted
 
 
 class Deployer(Protocol):
@@ -96,6 +115,13 @@ class Deployer(Protocol):
 
         Takes the same target as ``begin``, secrets included: a phase that was cut off by the end of this
         service is begun anew.
+        """
+
+    def abort(self, phase: Phase, target: Target) -> AbortState:
+        """End a phase, wherever it runs; to be asked again while the answer is ``Running``.
+
+        ``Done`` and ``Failed`` are the phase's own outcome when it ended by itself, or ``Failed`` says why it
+        could not be ended. Takes the same target as ``begin``, which alone begins the phase anew after this.
         """
 
     def delete(self, target: Target) -> None:

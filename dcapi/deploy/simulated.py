@@ -10,7 +10,7 @@ import ipaddress
 import random
 from dataclasses import dataclass
 
-from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
+from dcapi.deploy.port import Aborted, AbortState, Done, Failed, Phase, Running, StepState, Target
 from dcapi.errors import SettingsError
 from dcapi.settings import Settings
 
@@ -81,6 +81,9 @@ class SimulatedDeployer:
         if named or self._chance.fails(phase, target):
             return Failed(f"simulated failure of the phase {phase.value}")
         return Done()
+
+    def abort(self, phase: Phase, target: Target) -> AbortState:  # noqa: ARG002 (it takes effect at once)
+        return Aborted()
 
     def delete(self, target: Target) -> None:
         """Nothing is kept, so nothing is to be forgotten."""

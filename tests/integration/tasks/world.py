@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from dcapi.deploy.port import Done, Phase, Running, StepState, Target
+from dcapi.deploy.port import Aborted, AbortState, Done, Phase, Running, StepState, Target
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup, Task
 from dcapi.models.states import Deploy, RehomeStep, TaskName
 from tests.conftest import ADMIN_PASSWORD
@@ -34,6 +34,9 @@ class TalkingDeployer:
 
     def poll(self, phase: Phase, target: Target) -> StepState:  # noqa: ARG002
         return self.says
+
+    def abort(self, phase: Phase, target: Target) -> AbortState:  # noqa: ARG002
+        return Aborted()
 
     def delete(self, target: Target) -> None:
         """Nothing is kept."""

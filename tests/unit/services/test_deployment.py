@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dcapi.deploy.port import Done, Failed, Phase, Running, StepState, Target
+from dcapi.deploy.port import Aborted, AbortState, Done, Failed, Phase, Running, StepState, Target
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Deploy
 from dcapi.services.deploying.deployment import DEPLOYMENT_LOST, STAGES, NextStatus, Stage, next_status
 
@@ -32,6 +32,9 @@ class ScriptedDeployer:
         return self.polled
 
     longest_pause = 60.0
+
+    def abort(self, phase: Phase, target: Target) -> AbortState:  # noqa: ARG002
+        return Aborted()
 
     def delete(self, target: Target) -> None:
         """Nothing is kept."""
