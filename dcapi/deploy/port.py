@@ -62,6 +62,8 @@ class Target:
     attempt: int = 1
     # What one phase needs beyond that: the new network of ``reconfigure``, the release of ``prestage``.
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    # False: what a phase needs was lost. One that runs goes on, and none is begun, nor begun anew.
+    can_begin: bool = True
     # Reads the deploy files of ``config`` and ``prestage``: they are large, and needed as a phase begins.
     files: Callable[[], Sequence[NamedFile]] = field(default=no_files, repr=False, compare=False)
     # Reads the archive of scripts for the seed of ``enroll-init``, in the same way; None: there is none.

@@ -71,10 +71,8 @@ class SimulatedDeployer:
         return self._seconds * (1 + self._chance.jitter)
 
     def begin(self, phase: Phase, target: Target) -> StepState:
-        seconds = self._chance.seconds(self._seconds, phase, target)
-        if seconds > 0:
-            return Running(seconds)
-        return self.poll(phase, target)
+        # What takes no time has begun all the same: nothing fails before that.
+        return Running(self._chance.seconds(self._seconds, phase, target))
 
     def poll(self, phase: Phase, target: Target) -> StepState:
         named = any(failure.hits(phase, target) for failure in self._failures)

@@ -77,16 +77,41 @@ class Deploy(StrEnum):
     CREATE_COMPLETE = "create-complete"
     CREATE_FAILED = "create-failed"
     PRE_INSTALL = "pre-install"
+    PRE_INSTALL_FAILED = "pre-install-failed"
     INSTALLING = "installing"
     INSTALL_COMPLETE = "install-complete"
     INSTALL_FAILED = "install-failed"
+    ABORTING_INSTALL = "aborting-install"
+    INSTALL_ABORTED = "install-aborted"
     PRE_BOOTSTRAP = "pre-bootstrap"
+    PRE_BOOTSTRAP_FAILED = "pre-bootstrap-failed"
     BOOTSTRAPPING = "bootstrapping"
     BOOTSTRAP_COMPLETE = "bootstrap-complete"
     BOOTSTRAP_FAILED = "bootstrap-failed"
+    ABORTING_BOOTSTRAP = "aborting-bootstrap"
+    BOOTSTRAP_ABORTED = "bootstrap-aborted"
     PRE_CONFIG = "pre-config"
+    PRE_CONFIG_FAILED = "pre-config-failed"
     CONFIGURING = "configuring"
     CONFIG_FAILED = "config-failed"
+    ABORTING_CONFIG = "aborting-config"
+    CONFIG_ABORTED = "config-aborted"
+    PRE_INIT_ENROLL = "pre-init-enroll"
+    PRE_INIT_ENROLL_FAILED = "pre-init-enroll-failed"
+    INITIATING_ENROLL = "initiating-enroll"
+    INIT_ENROLL_COMPLETE = "init-enroll-complete"
+    INIT_ENROLL_FAILED = "init-enroll-failed"
+    PRE_ENROLL = "pre-enroll"
+    PRE_ENROLL_FAILED = "pre-enroll-failed"
+    ENROLLING = "enrolling"
+    ENROLL_COMPLETE = "enroll-complete"
+    ENROLL_FAILED = "enroll-failed"
+    PRE_RESTORE = "pre-restore"
+    RESTORE_PREP_FAILED = "restore-prep-failed"
+    RESTORING = "restoring"
+    ONSITE_RESTORING = "onsite-restoring"
+    RESTORE_FAILED = "restore-failed"
+    FACTORY_RESTORE_COMPLETE = "factory-restore-complete"
     COMPLETE = "complete"
     SECONDARY = "secondary"
     SECONDARY_FAILED = "secondary-failed"
@@ -144,28 +169,42 @@ class RehomeStep(StrEnum):
 SECONDARY_STATES = frozenset({Deploy.SECONDARY, Deploy.SECONDARY_FAILED})
 COPY_STATES = SECONDARY_STATES | {Deploy.REHOME_FAILED, Deploy.REHOME_PREP_FAILED}
 
-# A deployment is going on and a job takes it further.
+# A deployment is going on and a job takes it further. Nothing is done with a subcloud that rests between two
+# phases (``create-complete`` and its like) until a request comes.
 DEPLOYING_STATES = frozenset(
     {
         Deploy.PRE_DEPLOY,
         Deploy.CREATING,
-        Deploy.CREATE_COMPLETE,
         Deploy.PRE_INSTALL,
         Deploy.INSTALLING,
-        Deploy.INSTALL_COMPLETE,
+        Deploy.ABORTING_INSTALL,
         Deploy.PRE_BOOTSTRAP,
         Deploy.BOOTSTRAPPING,
-        Deploy.BOOTSTRAP_COMPLETE,
+        Deploy.ABORTING_BOOTSTRAP,
         Deploy.PRE_CONFIG,
         Deploy.CONFIGURING,
+        Deploy.ABORTING_CONFIG,
+        Deploy.PRE_INIT_ENROLL,
+        Deploy.INITIATING_ENROLL,
+        Deploy.PRE_ENROLL,
+        Deploy.ENROLLING,
     }
 )
+
+# The same of a restore.
+RESTORING_STATES = frozenset({Deploy.PRE_RESTORE, Deploy.RESTORING, Deploy.ONSITE_RESTORING})
 
 # A site is taking the subcloud over: nobody else changes it meanwhile.
 REHOMING_STATES = frozenset({Deploy.PRE_REHOME, Deploy.REHOMING})
 
-# A deployment, a change of the network or a rehoming, that must end before anything else is begun.
-BUSY_STATES = DEPLOYING_STATES | REHOMING_STATES | {Deploy.RECONFIGURING_NETWORK}
+# What passes by itself, and must end before anything else is begun. An enrolment never shows that its first
+# half is done, but a row may.
+BUSY_STATES = (
+    DEPLOYING_STATES
+    | RESTORING_STATES
+    | REHOMING_STATES
+    | {Deploy.INIT_ENROLL_COMPLETE, Deploy.RECONFIGURING_NETWORK}
+)
 
 # The same of a backup and of its deletion.
 BUSY_BACKUP_STATUSES = frozenset({"validating", "pre-backup", "backing-up", "deleting-backup"})

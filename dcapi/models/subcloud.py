@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dcapi.models.base import NEVER_AGAIN, Base, Dated
@@ -53,6 +53,12 @@ class Subcloud(Dated, Base):
         ForeignKey("subcloud_group.id"), default=DEFAULT_GROUP_ID, index=True
     )
     peer_group_id: Mapped[int | None] = mapped_column(ForeignKey("subcloud_peer_group.id"), index=True)
+    # Phases of the deployment under way that follow the present one, in their order; None: none does.
+    phases_left: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    # Whether the last work begun on it was no restore, no enrolment and no takeover from another site.
+    initial_deployment: Mapped[bool] = mapped_column(default=True)
+    # Enrolled on site, or with a configuration for its first start: it cannot be deployed anew from here.
+    vcsr: Mapped[bool] = mapped_column(default=False)
     # How far this site is with taking the subcloud over: see RehomeStep. None: it is not at it.
     rehome_step: Mapped[str | None] = mapped_column(String(16))
 

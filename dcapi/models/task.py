@@ -10,7 +10,18 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Double, String, UniqueConstraint, and_, delete, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    CursorResult,
+    Double,
+    String,
+    UniqueConstraint,
+    and_,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import ObjectDeletedError
 
@@ -103,6 +114,13 @@ def keep(session: Session, kind: str, subject_id: int, seconds: float) -> None:
     """Keep the payload for so many seconds from now: somebody is at the work. One that is over stays so."""
     kept = (is_of(kind, subject_id), Task.secret_until > CLOCK.now())
     session.execute(update(Task).where(*kept).values(secret_until=time.time() + seconds))
+
+
+def hasten(session: Session, kind: str, subject_id: int) -> bool:
+    """Let the next step of a piece of work be due now; returns whether there is such work."""
+    statement = update(Task).where(is_of(kind, subject_id)).values(due_at=time.time())
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    return isinstance(result, CursorResult) and result.rowcount == 1
 
 
 def forget(session: Session, kind: str, subject_id: int) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from dcapi.deploy.port import Phase
 from dcapi.errors import Conflict, Gone
 from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.models.network_values import ShownNetwork, shown_network
@@ -26,6 +27,7 @@ from dcapi.services.deploying import (
     redeployment,
     undeployment,
 )
+from dcapi.services.deploying.phases import deployment_phases
 from dcapi.services.inventory import (
     installation,
     management,
@@ -152,19 +154,26 @@ def _new_row(new: NewSubcloud, network: ShownNetwork, group_id: int) -> Subcloud
         description=new.description,
         location=new.location,
         software_version=new.release,
-        deploy_status=_first_status(new),
         region_name=new.region_name or uuid.uuid4().hex,
         group_id=group_id,
     )
+    if new.secondary:
+        row.deploy_status = Deploy.SECONDARY
+    else:
+        deployment.enter(row, _phases(new))
     write_columns(row, network)
     stored_values.write_new(row, new)
     return row
 
 
-def _first_status(new: NewSubcloud) -> Deploy:
-    if new.secondary:
-        return Deploy.SECONDARY
-    return Deploy.PRE_REHOME if new.migrate else Deploy.PRE_DEPLOY
+def _phases(new: NewSubcloud) -> tuple[str, ...]:
+    """What a new subcloud goes through by itself."""
+    if new.migrate:
+        return (Phase.REHOME,)
+    if new.in_phases:
+        return (Phase.CREATE,)
+    installs, configures = new.install_values is not None, new.deploy_config is not None
+    return (Phase.CREATE, *deployment_phases(installs=installs, configures=configures))
 
 
 def _check_free(session: Session, new: NewSubcloud) -> None:

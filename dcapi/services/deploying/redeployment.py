@@ -11,10 +11,11 @@ from dcapi.models import Subcloud
 from dcapi.models.bootstrap_forms import check_required
 from dcapi.models.secret_values import data_install, deploy_config, deploy_values, rehome_data
 from dcapi.models.shown_span import show
-from dcapi.models.states import COPY_STATES, NO_ERRORS, Availability, Deploy, Management
+from dcapi.models.states import COPY_STATES, Availability, Management
 from dcapi.models.taken_networks import TakenNetworks
 from dcapi.runtime import Runtime
 from dcapi.services.deploying import deployment
+from dcapi.services.deploying.phases import deployment_phases
 from dcapi.services.inventory import installation, management, networks
 from dcapi.services.inventory.activity import refuse_while_busy
 from dcapi.services.inventory.inputs import NewSubcloud, Redeployment, Values
@@ -25,10 +26,11 @@ from dcapi.services.inventory.stored_values import (
     saved_payload,
     stored_payload,
     with_secrets,
+    without_address,
     write_texts,
 )
 from dcapi.sync.values.digest import same
-from dcapi.sync.values.member import ADDRESS_KEY, SAVED_PAYLOAD, bootstrap_address
+from dcapi.sync.values.member import SAVED_PAYLOAD, bootstrap_address
 
 
 def redeploy(session: Session, runtime: Runtime, row: Subcloud, wanted: Redeployment) -> bool:
@@ -45,9 +47,8 @@ def redeploy(session: Session, runtime: Runtime, row: Subcloud, wanted: Redeploy
     networks.check_networks(new.bootstrap_values, TakenNetworks(session, but=row), in_full=is_new)
     new = replace(new, install_values=_install_values(row, wanted, new))
     changed = _store(session, row, new)
+    deployment.enter(row, deployment_phases(installs=True, configures=new.deploy_config is not None))
     deployment.start(session, runtime, row, new)
-    row.deploy_status = Deploy.PRE_INSTALL
-    row.error_description = NO_ERRORS
     return changed
 
 
@@ -68,7 +69,7 @@ def _completed(row: Subcloud, wanted: Redeployment) -> NewSubcloud:
     stored, install = stored_payload(row), data_install.read(row)
     given = with_secrets("bootstrap_values", wanted.bootstrap_values, stored)
     if given is None:
-        given = {key: value for key, value in stored.items() if key != ADDRESS_KEY}
+        given = without_address(stored)
     _check_given(row, wanted, given, wanted.install_values or install)
     return NewSubcloud(
         name=row.name,

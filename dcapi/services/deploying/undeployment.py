@@ -20,8 +20,8 @@ from dcapi.models.secret_values import data_install
 from dcapi.models.states import COPY_STATES, REHOMING_STATES, Deploy, TaskName
 from dcapi.models.task import payload_of
 from dcapi.runtime import Runtime
-from dcapi.services.inventory.stored_values import stored_payload
-from dcapi.sync.values.member import ADDRESS_KEY, bootstrap_address
+from dcapi.services.inventory.stored_values import stored_payload, without_address
+from dcapi.sync.values.member import bootstrap_address
 from dcapi.tasks.hold import Hold
 from dcapi.tasks.runner import Step, TaskKind
 
@@ -47,15 +47,13 @@ def leave(session: Session, runtime: Runtime, row: Subcloud) -> bool:
 
 def _target_values(row: Subcloud) -> dict[str, Any]:
     """What the deployer is told of a subcloud that is gone; passwords of running systems are never stored."""
-    values, install = dict(stored_payload(row)), data_install.read(row)
-    address = bootstrap_address(values, install)
-    values.pop(ADDRESS_KEY, None)
+    values, install = stored_payload(row), data_install.read(row)
     return {
         "name": row.name,
         "region_name": row.region_name,
         "software_version": row.software_version,
-        "bootstrap_address": address,
-        "bootstrap_values": values,
+        "bootstrap_address": bootstrap_address(values, install),
+        "bootstrap_values": without_address(values),
         "install_values": install,
     }
 

@@ -31,6 +31,8 @@ class NewSubcloud:
     migrate: bool = False
     # Another site asks for it.
     from_peer: bool = False
+    # It is created alone: its other phases are asked for one by one.
+    in_phases: bool = False
 
 
 @dataclass(frozen=True)

@@ -115,10 +115,16 @@ def simulate_availability(session: Session, row: Subcloud, availability: str) ->
     """
     if row.deploy_status not in DEPLOYED_STATES and availability == Availability.ONLINE:
         raise BadRequest(f"Subcloud {row.name} is {row.deploy_status}: it cannot be online")
-    row.availability_status = availability
-    if row.management_state != Management.MANAGED:
-        return
     if availability == Availability.ONLINE:
-        take_endpoint_statuses(session, row.id)
-    else:
+        put_online(session, row)
+        return
+    row.availability_status = availability
+    if row.management_state == Management.MANAGED:
         forget_endpoint_statuses(session, row.id)
+
+
+def put_online(session: Session, row: Subcloud) -> None:
+    """Note that a locked subcloud answers."""
+    row.availability_status = Availability.ONLINE
+    if row.management_state == Management.MANAGED:
+        take_endpoint_statuses(session, row.id)

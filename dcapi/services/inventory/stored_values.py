@@ -56,6 +56,11 @@ def stored_payload(row: Subcloud) -> Values:
     return stored.get(SAVED_PAYLOAD) or {}
 
 
+def without_address(payload: Values) -> Values:
+    """Stored values without the bootstrap address, which stands beside them while they are deployed."""
+    return {key: value for key, value in payload.items() if key != ADDRESS_KEY}
+
+
 def write_new(row: Subcloud, new: NewSubcloud) -> None:
     """Put the values of a new subcloud into its row; raises BadRequest for masks in place of secrets."""
     values = with_secrets("bootstrap_values", new.bootstrap_values, None)
@@ -156,7 +161,7 @@ def _complete_payload(row: Subcloud, saved: Values | None, change: SubcloudChang
     """
     stored = saved or (deploy_values.read(row) or {}).get(SAVED_PAYLOAD) or {}
     given = with_secrets("bootstrap_values", change.bootstrap_values, stored)
-    values = given or {key: stored[key] for key in stored if key != ADDRESS_KEY}
+    values = given or without_address(stored)
     address = change.bootstrap_address or stored.get(ADDRESS_KEY)
     if not values or address is None:
         raise BadRequest(BOTH_NEEDED)

@@ -179,10 +179,10 @@ def _begin_members(
     of_group = PeerGroupAssociation.peer_group_id == group_id
     to_ask = exists().where(of_group, PeerGroupAssociation.system_peer_id.not_in(notes.away))
     if session.scalar(select(to_ask)):
-        _write(session, admitted, rehome_step=RehomeStep.CEDING)
+        _write(session, admitted, rehome_step=RehomeStep.CEDING, initial_deployment=False)
         return
-    step, status = RehomeStep.REHOMING, Deploy.PRE_REHOME
-    _write(session, admitted, rehome_step=step, deploy_status=status, error_description=NO_ERRORS)
+    news = {"rehome_step": RehomeStep.REHOMING, "deploy_status": Deploy.PRE_REHOME}
+    _write(session, admitted, **news, error_description=NO_ERRORS, initial_deployment=False)
 
 
 def _count_at_work(session: Session, group_id: int) -> int:

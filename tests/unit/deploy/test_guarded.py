@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from dcapi.deploy.guarded import GuardedDeployer
-from dcapi.deploy.port import Done, Failed, Phase, StepState, Target
+from dcapi.deploy.port import Aborted, Done, Failed, Phase, Running, StepState, Target
 from dcapi.deploy.registry import deployer_of
 from dcapi.deploy.simulated import SimulatedDeployer
 from dcapi.settings import settings_from
@@ -101,6 +101,8 @@ def test_what_a_deleted_subcloud_leaves_behind_is_no_error_of_its_deletion(
 def test_everything_else_is_the_deployers_own() -> None:
     deployer = deployer_of(settings_from({"DEPLOY_PHASE_SECONDS": 0}))
     assert isinstance(deployer, GuardedDeployer)
-    assert deployer.begin(Phase.CREATE, TARGET) == deployer.poll(Phase.CREATE, TARGET) == Done()
+    assert deployer.begin(Phase.CREATE, TARGET) == Running(0.0)
+    assert deployer.poll(Phase.CREATE, TARGET) == Done()
+    assert deployer.abort(Phase.CREATE, TARGET) == Aborted()
     deployer.delete(TARGET)
     deployer.close()

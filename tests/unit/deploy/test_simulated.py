@@ -21,8 +21,10 @@ def test_a_phase_runs_for_its_time_and_is_done_when_it_is_looked_at() -> None:
     assert deployer.poll(Phase.CREATE, TARGET) == Done()
 
 
-def test_a_phase_without_a_time_is_done_at_once() -> None:
-    assert SimulatedDeployer(0).begin(Phase.BOOTSTRAP, TARGET) == Done()
+def test_a_phase_without_a_time_has_begun_all_the_same() -> None:
+    deployer = SimulatedDeployer(0, failures_of("quay-1:install"))
+    assert deployer.begin(Phase.BOOTSTRAP, TARGET) == Running(0.0)
+    assert deployer.begin(Phase.INSTALL, TARGET) == Running(0.0)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
@@ -53,30 +55,30 @@ def test_failures_that_cannot_be_read_are_refused(text: str) -> None:
 def test_a_failure_of_an_address_is_over_when_the_address_is_corrected(subject: str) -> None:
     deployer = SimulatedDeployer(0, failures_of(f"{subject}:rehome"))
     wrong = replace(TARGET, bootstrap_address="10.71.9.20")
-    assert isinstance(deployer.begin(Phase.REHOME, wrong), Failed)
-    assert deployer.begin(Phase.REHOME, replace(wrong, bootstrap_address="10.71.9.21")) == Done()
-    other = deployer.begin(Phase.REHOME, replace(wrong, name="quay-2"))
+    assert isinstance(deployer.poll(Phase.REHOME, wrong), Failed)
+    assert deployer.poll(Phase.REHOME, replace(wrong, bootstrap_address="10.71.9.21")) == Done()
+    other = deployer.poll(Phase.REHOME, replace(wrong, name="quay-2"))
     assert isinstance(other, Done if "@" in subject else Failed)
 
 
 @pytest.mark.parametrize("subject", ["fd00:0::0020", "quay-1@FD00::20"])
 def test_an_address_is_known_in_every_spelling(subject: str) -> None:
     deployer = SimulatedDeployer(0, failures_of(f"{subject}:rehome"))
-    assert isinstance(deployer.begin(Phase.REHOME, replace(TARGET, bootstrap_address="fd00::20")), Failed)
-    assert deployer.begin(Phase.REHOME, TARGET) == Done()
+    assert isinstance(deployer.poll(Phase.REHOME, replace(TARGET, bootstrap_address="fd00::20")), Failed)
+    assert deployer.poll(Phase.REHOME, TARGET) == Done()
 
 
 @pytest.mark.parametrize("phase", Phase)
 def test_every_phase_can_be_made_to_fail(phase: Phase) -> None:
     deployer = SimulatedDeployer(0, failures_of(f"quay-1:{phase.value}"))
-    assert isinstance(deployer.begin(phase, TARGET), Failed)
+    assert isinstance(deployer.poll(phase, TARGET), Failed)
 
 
 def outcomes(seed: int, attempt: int = 1) -> list[bool]:
     chance = Chance(seed=seed, failure_rate=0.3)
     targets = [replace(TARGET, name=f"quay-{number}", attempt=attempt) for number in range(300)]
     deployer = SimulatedDeployer(0, chance=chance)
-    return [isinstance(deployer.begin(Phase.REHOME, target), Failed) for target in targets]
+    return [isinstance(deployer.poll(Phase.REHOME, target), Failed) for target in targets]
 
 
 def test_the_seed_alone_decides_which_phases_fail() -> None:
@@ -99,7 +101,7 @@ def test_times_differ_within_their_share_and_follow_the_seed() -> None:
 
 def test_no_phase_fails_by_chance_unless_a_rate_is_set() -> None:
     deployer = deployer_of(settings_from({"DEPLOY_PHASE_SECONDS": 0, "DEPLOY_SEED": 7}))
-    assert all(deployer.begin(phase, TARGET) == Done() for phase in Phase)
+    assert all(deployer.poll(phase, TARGET) == Done() for phase in Phase)
 
 
 def test_secrets_of_a_target_are_in_no_log_line() -> None:
