@@ -12,6 +12,7 @@ from dcapi.api import (
     identity,
     openapi,
     peer_groups,
+    phased_deploy,
     platform,
     request_limits,
     subcloud_groups,
@@ -37,6 +38,7 @@ BLUEPRINTS = (
     subclouds.blueprint,
     subcloud_groups.blueprint,
     deploy_files.blueprint,
+    phased_deploy.blueprint,
 )
 
 

@@ -38,6 +38,7 @@ TYPES = {
     "subclouds": "subcloud",
     "subcloud-groups": "subcloud_group",
     "subcloud-deploy": "subcloud_deploy",
+    "phased-subcloud-deploy": "subcloud",
     "tokens": "token",
     "users": "user",
 }

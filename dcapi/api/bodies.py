@@ -99,6 +99,18 @@ def form_body() -> Form:
     return form
 
 
+def form_or_nothing() -> Form:
+    """The multipart body of a request that needs none: without parts or without a body it is empty.
+
+    Raises BadRequest and ContentTooLarge.
+    """
+    content = _raw_body(request)
+    content_type = request.headers.get("Content-Type", "")
+    if not content:
+        return Form()
+    return read_form(content, boundary_of(content_type), text_limit=runtime().settings.MAX_YAML_LENGTH)
+
+
 def boundary_of(content_type: str) -> bytes:
     """The boundary that a content type names; raises BadRequest when it is no multipart form."""
     kind, parameters = parse_options_header(content_type)

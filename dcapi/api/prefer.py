@@ -20,20 +20,23 @@ LONGEST_PAUSE = 0.25
 TURN_ENDED = "dcapi.turn_ended"
 
 
-def wait_for_outcome(is_there: Callable[[Session], bool]) -> bool:
+def wait_for_outcome(is_there: Callable[[Session], bool], seconds: float | None = None) -> bool:
     """Hold the answer as long as the request prefers; not at all when it prefers nothing or too many wait.
 
-    ``is_there`` gets a session of its own for each look, because the outcome may come from another process.
+    ``seconds`` is how long it is held for a request that prefers nothing. ``is_there`` gets a session of its
+    own for each look, because the outcome may come from another process.
     Returns whether it was waited, so that the answer shows how things stand now. Call it after the commit.
     """
-    seconds = prefer_wait()
+    preferred = prefer_wait()
+    seconds = seconds if preferred is None else preferred
     if seconds is None:
         return False
     with runtime().waiters.attempt() as entered:
         if entered:
             request.environ.get(TURN_ENDED, lambda: None)()
             _poll(is_there, seconds)
-            after_this_request(_say_applied)
+            if preferred is not None:
+                after_this_request(_say_applied)
     return entered
 
 

@@ -102,6 +102,18 @@ OTHERS: tuple[DocumentedRuleDefault, ...] = (
         [("GET", "/v1.0/alarms"), ("GET", "/v1.0/system-alarms")],
     ),
     _documented(
+        "dc_api:phased_subcloud_deploy:create",
+        CHANGE,
+        "Create a subcloud that is deployed phase by phase.",
+        [("POST", "/v1.0/phased-subcloud-deploy")],
+    ),
+    _documented(
+        "dc_api:phased_subcloud_deploy:modify",
+        CHANGE,
+        "Run, abort and resume the phases of a deployment.",
+        [("PATCH", "/v1.0/phased-subcloud-deploy")],
+    ),
+    _documented(
         "dc_api:subcloud_deploy:upload", CHANGE, "Upload deploy files.", [("POST", "/v1.0/subcloud-deploy")]
     ),
     _documented(

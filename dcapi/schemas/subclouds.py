@@ -18,16 +18,15 @@ from dcapi.models.limits import (
     RELEASE,
     RESERVED,
     SUBCLOUD_NAME_RULE,
-    TEXT_KEYS,
     is_clean,
     is_name,
     is_reserved,
     is_subcloud_name,
-    with_texts,
 )
 from dcapi.models.states import Management
-from dcapi.schemas import bootstrap_values, install_values
+from dcapi.schemas import bootstrap_values
 from dcapi.schemas.base import PatchSchema, RequestSchema, load
+from dcapi.schemas.documents import Documents
 from dcapi.schemas.fields import (
     Base64Text,
     Boolean,
@@ -40,8 +39,7 @@ from dcapi.schemas.fields import (
     PlainText,
     SubcloudName,
 )
-from dcapi.schemas.yaml_values import load_yaml
-from dcapi.services.inventory.inputs import NewSubcloud, Redeployment, SubcloudChange
+from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud, SubcloudChange
 
 Values = dict[str, Any]
 
@@ -50,6 +48,7 @@ DOCUMENTS = frozenset({"bootstrap_values", "install_values", "deploy_config", "c
 # Fields of an enrolment, which is not offered yet.
 ENROLMENT = ("enroll", "on_site", "cloud_init_config")
 PASSWORD = "sysadmin_password"  # noqa: S105 (a name, no password)
+PASSWORD_REQUIRED = "subcloud sysadmin_password required"  # noqa: S105 (a text about one)
 
 # What another site may write for a value that it does not have.
 NOTHING_WORDS = frozenset({"null", "None"})
@@ -184,18 +183,23 @@ class RedeploymentSchema(PatchSchema):
     bmc_password = Base64Text(not_base64("bmc_password"))
 
 
-def new_subcloud(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limit: int) -> NewSubcloud:
-    """Read the parts of a POST; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
+def new_subcloud(
+    parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limit: int, in_phases: bool = False
+) -> NewSubcloud:
+    """Read the parts of a POST; raises BadRequest. ``yaml_limit`` bounds each document, in bytes.
+
+    ``in_phases``: it is created alone, which takes no password.
+    """
     parts = _meant(parts) if from_peer else parts
-    documents = _Documents(parts, limit=yaml_limit)
+    documents = Documents(parts, limit=yaml_limit)
     file_values = documents.mapping("bootstrap_values") or {}
     schema = NewPeerSubcloudSchema() if from_peer else NewSubcloudSchema()
-    fields = load(schema, _counted(_fields_of(parts, file_values), from_peer=from_peer))
+    fields = load(schema, _counted(fields_of(parts, file_values), from_peer=from_peer))
     _check_enrolment(fields)
     _check_name_in_file(fields, file_values)
-    values = bootstrap_values.merged(file_values, _only_texts(parts))
+    values = bootstrap_values.merged(file_values, only_texts(parts))
     check_required(values)
-    _check_kind(fields, parts)
+    _check_kind(fields, parts, needs_password=not in_phases)
     secondary = fields.get("secondary", False)
     install = documents.install_values(fields.get("bmc_password"), checked=not (from_peer and secondary))
     kept = bootstrap_values.kept_form(values, from_peer=from_peer)
@@ -205,10 +209,11 @@ def new_subcloud(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limi
         install_values=_without_password(install) if secondary and install is not None else install,
         deploy_config=documents.text("deploy_config"),
         from_peer=from_peer,
+        in_phases=in_phases,
     )
 
 
-def _fields_of(parts: Mapping[str, str | bytes], file_values: Values) -> Values:
+def fields_of(parts: Mapping[str, str | bytes], file_values: Values) -> Values:
     """The fields of a request: keys of the bootstrap values count too, and parts of the form win."""
     beside = {key: value for key, value in file_values.items() if key not in DOCUMENTS}
     return {**beside, **{key: value for key, value in parts.items() if value != "" or key in EMPTIED}}
@@ -256,7 +261,7 @@ def _is_nothing(content: str | bytes) -> bool:
     return text.strip() in NOTHING_WORDS
 
 
-def _only_texts(parts: Mapping[str, str | bytes]) -> dict[str, str]:
+def only_texts(parts: Mapping[str, str | bytes]) -> dict[str, str]:
     """The text parts; a file under a key of the bootstrap values is refused."""
     for key in bootstrap_values.FORM_KEYS:
         if isinstance(parts.get(key), bytes):
@@ -264,7 +269,7 @@ def _only_texts(parts: Mapping[str, str | bytes]) -> dict[str, str]:
     return {key: value for key, value in parts.items() if isinstance(value, str)}
 
 
-def _check_kind(fields: Values, parts: Mapping[str, str | bytes]) -> None:
+def _check_kind(fields: Values, parts: Mapping[str, str | bytes], *, needs_password: bool) -> None:
     """What a secondary subcloud cannot have, and what every other one needs."""
     if fields.get("secondary"):
         if fields.get("migrate"):
@@ -274,8 +279,8 @@ def _check_kind(fields: Values, parts: Mapping[str, str | bytes]) -> None:
         return
     if fields.get("migrate") and parts.get("deploy_config"):
         raise BadRequest("A subcloud that is migrated is configured already: it takes no deploy_config")
-    if not fields.get(PASSWORD):
-        raise BadRequest("subcloud sysadmin_password required")
+    if needs_password and not fields.get(PASSWORD):
+        raise BadRequest(PASSWORD_REQUIRED)
 
 
 def subcloud_change(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limit: int) -> SubcloudChange:
@@ -283,7 +288,7 @@ def subcloud_change(parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_l
     fields = load(*_schema_and_parts(parts, from_peer=from_peer))
     if "force" in fields and fields.get("management_state") != Management.MANAGED:
         raise BadRequest("Invalid option: force")
-    documents = _Documents(fields, limit=yaml_limit)
+    documents = Documents(fields, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
     if values is not None:
         values = bootstrap_values.kept_form(values, from_peer=from_peer)
@@ -319,19 +324,19 @@ def _schema_and_parts(
 ) -> tuple[PatchSchema, Mapping[str, str | bytes]]:
     """The schema of a PATCH, and the parts as the caller means them."""
     if from_peer:
-        return PeerSubcloudChangeSchema(), _one_spelling(_meant(parts), "bootstrap_address")
+        return PeerSubcloudChangeSchema(), one_spelling(_meant(parts), "bootstrap_address")
     return SubcloudChangeSchema(), parts
 
 
-def redeployment(parts: Mapping[str, str | bytes], *, yaml_limit: int) -> Redeployment:
+def redeployment(parts: Mapping[str, str | bytes], *, yaml_limit: int) -> DeployRequest:
     """Read the parts of a redeployment; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
-    documents = _Documents(parts, limit=yaml_limit)
+    documents = Documents(parts, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
-    spelled, in_file = (_one_spelling(one, "bootstrap-address") for one in (parts, values or {}))
-    fields = load(RedeploymentSchema(), _fields_of(spelled, in_file))
+    spelled, in_file = (one_spelling(one, "bootstrap-address") for one in (parts, values or {}))
+    fields = load(RedeploymentSchema(), fields_of(spelled, in_file))
     if values is not None:
         values = bootstrap_values.kept_form(values, from_peer=False)
-    return Redeployment(
+    return DeployRequest(
         **fields,
         bootstrap_values=values,
         install_values=documents.install_values(fields.get("bmc_password"), checked=True),
@@ -339,49 +344,10 @@ def redeployment(parts: Mapping[str, str | bytes], *, yaml_limit: int) -> Redepl
     )
 
 
-def _one_spelling(parts: Mapping[str, Any], key: str) -> dict[str, Any]:
+def one_spelling(parts: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The parts with the bootstrap address under one key: callers spell it either way."""
     (other,) = ADDRESS_SPELLINGS - {key}
     spelled = {name: value for name, value in parts.items() if name != other}
     if not spelled.get(key) and other in parts:
         spelled[key] = parts[other]
     return spelled
-
-
-class _Documents:
-    """The documents in a form, each a file or a text."""
-
-    def __init__(self, parts: Mapping[str, Any], *, limit: int) -> None:
-        self._parts = parts
-        self._limit = limit
-
-    def mapping(self, name: str) -> Values | None:
-        """The values that a YAML document holds, texts as they were written; None when it was not given."""
-        content = self._parts.get(name)
-        if content in (None, ""):
-            return None
-        return with_texts(load_yaml(content, name, max_length=self._limit, texts=TEXT_KEYS))
-
-    def text(self, name: str) -> str | None:
-        """A document that must be a file, as it is, of whatever form; None when it was not given."""
-        content = self._parts.get(name)
-        if not content:
-            return None
-        if not isinstance(content, bytes):
-            raise BadRequest(f"Invalid {name}: must be a file")
-        try:
-            text = content.decode()
-        except UnicodeDecodeError as error:
-            raise BadRequest(f"Invalid {name}: not UTF-8 text") from error
-        if "\0" in text or len(text) > self._limit:
-            raise BadRequest(f"Invalid {name}: not text, or longer than {self._limit} characters")
-        return text
-
-    def install_values(self, bmc_password: str | None, *, checked: bool) -> Values | None:
-        """Install values with their password, checked or as they are; None when they were not given."""
-        values = self.mapping("install_values")
-        if values is None:
-            return None
-        if checked:
-            return install_values.check_install_values(values, bmc_password)
-        return install_values.with_password(values, bmc_password)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from dcapi.deploy.port import Phase
 from dcapi.errors import Conflict, Gone
-from dcapi.models import PeerGroupAssociation, Subcloud
+from dcapi.models import Subcloud
 from dcapi.models.network_values import ShownNetwork, shown_network
 from dcapi.models.shown_span import add_spans, write_columns
 from dcapi.models.shown_span import show as show_networks
@@ -37,7 +37,7 @@ from dcapi.services.inventory import (
     stored_values,
 )
 from dcapi.services.inventory.activity import refuse_while_busy
-from dcapi.services.inventory.inputs import NewSubcloud, Redeployment, SubcloudChange
+from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud, SubcloudChange
 from dcapi.services.inventory.lookup import (
     NOT_FOUND,
     Reference,
@@ -46,7 +46,7 @@ from dcapi.services.inventory.lookup import (
     find_to_delete,
     subcloud_group_id,
 )
-from dcapi.services.inventory.member_request import CallerKind, Situation
+from dcapi.services.inventory.member_request import CallerKind
 from dcapi.services.inventory.situations import Groups, groups_of, situation_of
 from dcapi.services.inventory.subcloud_answers import (
     Answer,
@@ -55,6 +55,7 @@ from dcapi.services.inventory.subcloud_answers import (
     single_answer,
     subcloud_answer,
 )
+from dcapi.services.member_changes import commit_change
 from dcapi.sync import changes
 from dcapi.sync.endpoints import deploy_target
 from dcapi.sync.subcloud_alarms import clear_let_go
@@ -217,7 +218,7 @@ def update(
     if _write_values(session, row, change, group_id, caller) and groups.current is not None:
         moved.add(groups.current.id)
     _write_state(session, row, change)
-    return _commit_change(session, runtime, row, situation, moved)
+    return commit_change(session, runtime, row, situation, moved)
 
 
 def _check_not_busy(row: Subcloud, change: SubcloudChange, caller: CallerKind) -> None:
@@ -235,43 +236,7 @@ def _renames(row: Subcloud, change: SubcloudChange, caller: CallerKind) -> bool:
     return change.name is not None and not (caller is CallerKind.PEER and change.name == row.name)
 
 
-def _commit_change(
-    session: Session, runtime: Runtime, row: Subcloud, situation: Situation, moved: set[int]
-) -> Answer:
-    """Commit with the associations of the groups that the change concerns, and tell the caller of these."""
-    # Written together with the subcloud: a second flush would cost a change of a member a tenth of its time.
-    with session.no_autoflush:
-        concerned, message = _move_associations(session, situation, moved)
-    session.flush()
-    ids = [association.id for association in concerned]
-    answer = subcloud_answer(row)
-    session.commit()
-    changes.hint(runtime, ids, delay=changes.TELL_DELAY)
-    return answer if message is None else {**answer, "info_message": message}
-
-
-def _move_associations(
-    session: Session, situation: Situation, moved: set[int]
-) -> tuple[list[PeerGroupAssociation], str | None]:
-    """Move what a change concerns; returns the associations that have news, and what the caller is told."""
-    if membership.is_change_at_secondary(situation):
-        told = [one for group_id in moved for one in changes.member_changed_here(session, group_id)]
-        return [], _message_at_secondary(told)
-    concerned = changes.group_changed(session, moved) if moved else []
-    return concerned, changes.info_message(concerned)
-
-
-def _message_at_secondary(associations: list[PeerGroupAssociation]) -> str | None:
-    if not associations:
-        return None
-    ids = ", ".join(str(association.id) for association in associations)
-    return (
-        f"Peer group association {ids} is out-of-sync now: the primary site takes this change over when it "
-        "is available again and audits the group.\n"
-    )
-
-
-def redeploy(session: Session, runtime: Runtime, reference: Reference, wanted: Redeployment) -> Answer:
+def redeploy(session: Session, runtime: Runtime, reference: Reference, wanted: DeployRequest) -> Answer:
     """Deploy a subcloud again; raises NotFound, BadRequest, and Conflict while something else goes on."""
     row = find(session, reference, CallerKind.OPERATOR, lock=True)
     groups = groups_of(session, runtime, row, SubcloudChange())
@@ -279,7 +244,7 @@ def redeploy(session: Session, runtime: Runtime, reference: Reference, wanted: R
     membership.check_update(situation)
     changed = redeployment.redeploy(session, runtime, row, wanted)
     moved = {groups.current.id} if changed and groups.current is not None else set()
-    answer = _commit_change(session, runtime, row, situation, moved)
+    answer = commit_change(session, runtime, row, situation, moved)
     deployment.TASK.hint(runtime, answer["id"])
     return answer
 

@@ -3,6 +3,8 @@ that are read apart from those."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from marshmallow import EXCLUDE
 
 from dcapi.api.description.fields import A_FILE, PRINTABLE, RELEASE, FormSchema, JsonSchema
@@ -14,6 +16,7 @@ from dcapi.models.network_values import (
     MANAGEMENT_GATEWAY,
     REQUIRED_KEYS,
 )
+from dcapi.schemas.phased_deploy import PhaseSchema
 from dcapi.schemas.subclouds import NewSubcloudSchema, PeerSubcloudChangeSchema, RedeploymentSchema
 
 YAML = "application/yaml"
@@ -27,6 +30,16 @@ class NewSubcloudForm(FormSchema, NewSubcloudSchema):
 
 class SubcloudChangeForm(FormSchema, PeerSubcloudChangeSchema):
     """A change of a subcloud, with what only another site may say of it."""
+
+
+class PhaseForm(FormSchema, PhaseSchema):
+    """A verb of a deployment in phases."""
+
+
+def phase_form(parts: Collection[str]) -> PhaseForm:
+    """The fields that a verb takes as texts; ``parts`` are the names of all that it takes."""
+    keys = {name: field.data_key or name for name, field in PhaseForm().load_fields.items()}
+    return PhaseForm(only=[name for name, key in keys.items() if key in parts])
 
 
 class DeployFilesForm(FormSchema):
@@ -65,6 +78,23 @@ REDEPLOYMENT_PARTS: dict[str, JsonSchema] = {
     "bootstrap_address": _text("The same as bootstrap-address."),
 }
 
+# The fields of a new subcloud that count where it is created alone.
+NEW_PHASED_FIELDS = ("name", "bootstrap_address", "description", "location", "group", "bmc_password")
+_RELEASE_OF_FORM: JsonSchema = {
+    "type": "string",
+    "pattern": f"^$|{RELEASE}",
+    "description": "Without it the release of this site.",
+}
+NEW_PHASED_PARTS: dict[str, JsonSchema] = {
+    **{name: NEW_SUBCLOUD_PARTS[name] for name in (*DOCUMENTS, "system_mode", *FORM_KEYS)},
+    "release": _RELEASE_OF_FORM,
+}
+PHASE_PARTS: dict[str, JsonSchema] = {
+    **{part: NEW_SUBCLOUD_PARTS[part] for part in DOCUMENTS},
+    "release": {**_RELEASE_OF_FORM, "description": "Without it that of the subcloud."},
+    "sysadmin_password": _text("Required. Base64 of the password; it is never stored for later."),
+}
+
 DEPLOY_FILE_PARTS: dict[str, JsonSchema] = {
     "deploy_playbook": _file(
         "A playbook, or a zip with it and its roles. Required, unless prestage_images is sent alone."
@@ -72,11 +102,7 @@ DEPLOY_FILE_PARTS: dict[str, JsonSchema] = {
     "deploy_overrides": _file("Overrides for the chart: YAML."),
     "deploy_chart": _file("The chart. Required, unless prestage_images is sent alone."),
     "prestage_images": _file("A list of images for prestaging."),
-    "release": {
-        "type": "string",
-        "pattern": f"^$|{RELEASE}",
-        "description": "Without it the release of this site.",
-    },
+    "release": _RELEASE_OF_FORM,
 }
 
 # Values of a JSON body that are judged with the subcloud's own.

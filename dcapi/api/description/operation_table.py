@@ -7,18 +7,17 @@ for each word of a converter ``any(…)``. A test fails for a route without a li
 from __future__ import annotations
 
 from dcapi.api.description.forms import (
-    DEPLOY_FILE_PARTS,
     DOCUMENTS,
     NEW_SUBCLOUD_PARTS,
     PRESTAGING_VALUES,
     REDEPLOYMENT_PARTS,
     SUBCLOUD_CHANGE_PARTS,
-    DeployFilesForm,
     NewSubcloudForm,
     RedeploymentForm,
     SubcloudChangeForm,
 )
 from dcapi.api.description.operation import FORM, Body, Operation, Table, json_body
+from dcapi.api.description.operations_of_deployment import BROKEN_RULE, DEPLOY_FILES, PHASES, UNDER_WAY
 from dcapi.api.description.operations_of_site import IDENTITY, SITE
 from dcapi.api.description.responses import NULL, TEXT, listing, named, or_null, record, words
 from dcapi.schemas import system_peers
@@ -35,8 +34,6 @@ TAKEN = "The name or the UUID is taken."
 NOT_MOVED = (
     "A field is wrong, or manager_endpoint leads to another scheme, host or port without manager_password."
 )
-BROKEN_RULE = "A field is wrong, or a rule forbids it: the text says which."
-UNDER_WAY = "Something else must finish first: the text says what."
 NOT_DELETED = "Something depends on it: the text says what."
 
 SYSTEM_PEERS: Table = {
@@ -312,43 +309,6 @@ SUBCLOUD_GROUPS: Table = {
     ),
 }
 
-RELEASE_REFUSED = "The release cannot be one."
-NOTHING_STORED = "Nothing is stored of the release."
-
-DEPLOY_FILES: Table = {
-    **{
-        f"GET /v1.0/subcloud-deploy{path}": Operation(
-            f"Show the names of the deploy files of {of}",
-            record({"subcloud_deploy": named("DeployFiles")}),
-            errors={400: RELEASE_REFUSED},
-        )
-        for path, of in (("", "this site's release"), ("/{reference}", "a release"))
-    },
-    "POST /v1.0/subcloud-deploy": Operation(
-        "Upload deploy files, each in the place of the one before",
-        named("UploadedFiles"),
-        description="No content is ever answered, and no playbook run by this service.",
-        bodies=(
-            Body(
-                "DeployFilesUpload",
-                lambda _: DeployFilesForm(),
-                media_type=FORM,
-                beside=DEPLOY_FILE_PARTS,
-                required=(),
-            ),
-        ),
-    ),
-    **{
-        f"DELETE /v1.0/subcloud-deploy{path}": Operation(
-            f"Delete deploy files of {of}",
-            NULL,
-            parameters=("DeploymentFiles", "PrestageImages"),
-            errors={400: BROKEN_RULE, 404: NOTHING_STORED},
-        )
-        for path, of in (("", "this site's release"), ("/{reference}", "a release"))
-    },
-}
-
 ALARMS: Table = {
     "GET /v1.0/alarms": Operation(
         "Summarize the subclouds' alarms", listing("alarm_summary", "AlarmSummary")
@@ -365,6 +325,7 @@ TABLES: dict[str, Table] = {
     "Peer group associations": ASSOCIATIONS,
     "Subclouds": SUBCLOUDS,
     "Subcloud groups": SUBCLOUD_GROUPS,
+    "Deployment in phases": PHASES,
     "Deploy files": DEPLOY_FILES,
     "Alarms": ALARMS,
     "Identity": IDENTITY,

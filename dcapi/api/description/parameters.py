@@ -20,6 +20,7 @@ REFERENCES: dict[str, str] = {
     "subclouds": "Id or name of the subcloud; from another site its region name, and to delete its name.",
     "subcloud-groups": "Id or name of the subcloud group.",
     "subcloud-deploy": "The release.",
+    "phased-subcloud-deploy": "Id or name of the subcloud.",
     "users": "Id of the user.",
 }
 
@@ -35,6 +36,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "in": "header",
         "description": "wait=SECONDS (RFC 7240) delays the answer until the outcome is there.",
         "schema": {**TEXT, "examples": ["wait=10"]},
+    },
+    "Verb": {
+        "name": "verb",
+        "in": "path",
+        "required": True,
+        "description": "What to do.",
+        "schema": {"type": "string", "minLength": 1, "pattern": "^[^/]+$"},
     },
     "Force": {
         "name": "force",

@@ -64,8 +64,8 @@ class SubcloudChange:
 
 
 @dataclass(frozen=True)
-class Redeployment:
-    """What a subcloud is deployed with again; None: with what is stored."""
+class DeployRequest:
+    """What a subcloud, or one phase of it, is deployed with; None: with what is stored."""
 
     description: str | None = None
     location: str | None = None
@@ -76,6 +76,10 @@ class Redeployment:
     deploy_config: str | None = field(default=None, repr=False)
     release: str | None = None
     sysadmin_password: str | None = field(default=None, repr=False)
+    # What is wrong with the password: it is said in its turn, after what else has to be there.
+    password_error: str | None = field(default=None, repr=False)
+    # Bootstrap values that were sent as texts beside the file; they win over it.
+    bootstrap_texts: Values = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,16 @@ from dcapi.models.secret_values import shown
 
 Values = dict[str, Any]
 
+# What stored values must hold to be installed.
+NEEDED_KEYS = (
+    "bootstrap_interface",
+    "bootstrap_address",
+    "bootstrap_address_prefix",
+    "install_type",
+    "bmc_address",
+    "bmc_username",
+    "bmc_password",
+)
 RELEASE_KEY = "software_version"
 OAM_SUBNET = "external_oam_subnet"
 

@@ -43,6 +43,8 @@ EXPECTED: dict[str, set[str]] = {
     **{f"dc_api:{resource}:get": READING for resource in RESOURCES},
     "dc_api:subcloud_peer_groups:get": CHANGING,
     "dc_api:alarm_manager:get": READING,
+    "dc_api:phased_subcloud_deploy:create": CHANGING,
+    "dc_api:phased_subcloud_deploy:modify": CHANGING,
     "dc_api:subcloud_deploy:upload": CHANGING,
     "dc_api:subcloud_deploy:delete": CHANGING,
     "dc_api:subcloud_deploy:get": READING,

@@ -10,7 +10,7 @@ import pytest
 
 from dcapi.errors import BadRequest
 from dcapi.schemas.subclouds import new_subcloud, redeployment, subcloud_change
-from dcapi.services.inventory.inputs import NewSubcloud, Redeployment, SubcloudChange
+from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud, SubcloudChange
 from tests.subcloud_forms import ADDRESS, PASSWORD, bootstrap_values, install_values
 
 LIMIT = 2**20
@@ -31,7 +31,7 @@ def change(*, from_peer: bool = False, **parts: Any) -> SubcloudChange:
     return subcloud_change(given, from_peer=from_peer, yaml_limit=LIMIT)
 
 
-def redeployed(**parts: Any) -> Redeployment:
+def redeployed(**parts: Any) -> DeployRequest:
     given = {name.replace("__", "-"): part for name, part in parts.items()}
     return redeployment(given, yaml_limit=LIMIT)
 

@@ -1,0 +1,119 @@
+"""Requests of a deployment phase by phase. Source: "Phased deployment" in the contract of deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from marshmallow import ValidationError
+
+from dcapi.errors import BadRequest
+from dcapi.schemas import bootstrap_values
+from dcapi.schemas.base import PatchSchema, load
+from dcapi.schemas.deploy_files import release_of
+from dcapi.schemas.documents import Documents
+from dcapi.schemas.fields import Base64Text, Boolean, Given, NamedAddress, OneLine
+from dcapi.schemas.subclouds import (
+    PASSWORD,
+    PASSWORD_REQUIRED,
+    fields_of,
+    new_subcloud,
+    not_base64,
+    one_spelling,
+    only_texts,
+)
+from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud
+
+Parts = Mapping[str, str | bytes]
+
+ADDRESS = "bootstrap-address"
+# Verb → the parts that count; those of other names are ignored.
+VERB_PARTS: dict[str, frozenset[str]] = {
+    "install": frozenset({"install_values", PASSWORD, "bmc_password", "release"}),
+    "bootstrap": frozenset({"bootstrap_values", PASSWORD, ADDRESS}),
+    "configure": frozenset({"deploy_config", PASSWORD, ADDRESS}),
+    "resume": frozenset(
+        {"bootstrap_values", "install_values", "deploy_config", PASSWORD, ADDRESS, "bmc_password", "release"}
+    ),
+    "complete": frozenset(),
+    "abort": frozenset(),
+}
+# Attributes that bootstrap values may hold.
+FILE_KEYS = frozenset({"description", "location", ADDRESS})
+# What POST of subclouds does, and a creation alone does not.
+OTHER_KINDS = ("secondary", "migrate", "enroll")
+
+
+class PhaseSchema(PatchSchema):
+    """The fields of a phase. Its documents are read beside them, and all may be those stored."""
+
+    may_be_empty = True
+
+    bootstrap_address = NamedAddress(ADDRESS, data_key=ADDRESS)
+    description = OneLine("Invalid description", keeps_empty=True)
+    location = OneLine("Invalid location", keeps_empty=True)
+    release = Given("Invalid release")
+    sysadmin_password = Given("Invalid sysadmin_password")
+    bmc_password = Base64Text(not_base64("bmc_password"))
+
+
+class KindSchema(PatchSchema):
+    """What kind of subcloud a creation asks for."""
+
+    may_be_empty = True
+
+    secondary = Boolean("Invalid secondary value")
+    migrate = Boolean("Invalid migrate value")
+    enroll = Boolean("Invalid enroll value")
+
+
+def new_phased_subcloud(parts: Parts, *, yaml_limit: int, software_version: str) -> NewSubcloud:
+    """Read the parts of a creation; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
+    spelled = one_spelling(parts, ADDRESS)
+    missing = [name for name in ("bootstrap_values", ADDRESS) if not spelled.get(name)]
+    if missing:
+        raise BadRequest(f"Missing required parameter(s): {', '.join(missing)}")
+    asked = [name for name, is_asked in load(KindSchema(), parts).items() if is_asked]
+    if asked:
+        raise BadRequest(f"{asked[0]} is not allowed here: use POST /v1.0/subclouds")
+    ignored = {*OTHER_KINDS, PASSWORD, "release", "on_site", "cloud_init_config"}
+    counted = {name: value for name, value in spelled.items() if name not in ignored}
+    new = new_subcloud(counted, from_peer=False, yaml_limit=yaml_limit, in_phases=True)
+    return _with_release(new, parts.get("release"), software_version)
+
+
+def _with_release(new: NewSubcloud, given: object, software_version: str) -> NewSubcloud:
+    return new if given in (None, "") else replace(new, release=release_of(given, software_version))
+
+
+def deploy_request(verb: str, parts: Parts, *, yaml_limit: int, software_version: str) -> DeployRequest:
+    """Read the parts of a verb; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
+    taken = VERB_PARTS[verb]
+    takes_values = "bootstrap_values" in taken
+    counted = {name: value for name, value in one_spelling(parts, ADDRESS).items() if name in taken}
+    texts = {name: value for name, value in parts.items() if name in bootstrap_values.FORM_KEYS}
+    documents = Documents(counted, limit=yaml_limit)
+    values = documents.mapping("bootstrap_values")
+    in_file = {key: value for key, value in one_spelling(values or {}, ADDRESS).items() if key in FILE_KEYS}
+    fields = load(PhaseSchema(), fields_of(counted, in_file))
+    if fields.get("release") is not None:
+        fields["release"] = release_of(fields["release"], software_version)
+    return DeployRequest(
+        **fields | {"password_error": _password_error(fields.get(PASSWORD))},
+        bootstrap_values=None if values is None else bootstrap_values.kept_form(values, from_peer=False),
+        bootstrap_texts=bootstrap_values.merged({}, only_texts(texts)) if takes_values else {},
+        install_values=documents.install_values(fields.get("bmc_password"), checked=True),
+        deploy_config=documents.text("deploy_config"),
+    )
+
+
+def _password_error(password: Any) -> str | None:
+    """What is wrong with the password of the system administrator; None when it can be used."""
+    if password is None:
+        return PASSWORD_REQUIRED
+    try:
+        Base64Text(not_base64(PASSWORD)).checked(password)
+    except ValidationError:
+        return not_base64(PASSWORD)
+    return None
