@@ -68,7 +68,7 @@ WORDS: dict[type[Checked], Callable[[Any], str]] = {
 }
 # Keys whose field says less than is judged.
 KEYS_IN_WORDS = {
-    "cloud_init_config": "nothing: of an enrolment, which is not supported yet",
+    "cloud_init_config": "of an enrolment: kept until the node is enrolled, and handed to its deployer",
     "system_mode": ", ".join(f"`{mode}`" for mode in SYSTEM_MODES),
     "network_address": "makes a subnet of the bootstrap address's IP version, together with `network_mask`",
     "network_mask": "mask or prefix length",

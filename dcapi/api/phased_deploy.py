@@ -58,14 +58,13 @@ def refuse_without_verb(_reference: str, _form: Form) -> Response:
     raise BadRequest(phased_deploy.UNKNOWN_VERB)
 
 
-@blueprint.patch("/<reference>/<any(install, bootstrap, configure, complete, abort, resume):verb>")
+@blueprint.patch("/<reference>/<any(install, bootstrap, configure, complete, abort, enroll, resume):verb>")
 @requires(MODIFY)
 @judged_in_order(form_or_nothing, _found)
 def run_verb(reference: str, form: Form, verb: str) -> Response:
-    parts = form.values()
-    phased_deploy.check(session(), _parsed(reference), verb, has_parts=bool(parts))
+    phased_deploy.check(session(), _parsed(reference), verb, has_parts=bool(form.values()))
     session().rollback()
-    return _outcome(_run(_parsed(reference), verb, parts))
+    return _outcome(_run(_parsed(reference), verb, form))
 
 
 # After the routes of the verbs, which it would take.
@@ -76,14 +75,18 @@ def refuse_unknown_verb(_reference: str, _form: Form, **_words: str) -> Response
     raise BadRequest(phased_deploy.UNKNOWN_VERB)
 
 
-def _run(reference: int | str, verb: str, parts: dict[str, str | bytes]) -> Answer:
+def _run(reference: int | str, verb: str, form: Form) -> Answer:
     if verb == "abort":
         return phased_deploy.abort(session(), runtime(), reference)
     if verb == "complete":
         return phased_deploy.complete(session(), runtime(), reference)
     settings = runtime().settings
     wanted = deploy_request(
-        verb, parts, yaml_limit=settings.MAX_YAML_LENGTH, software_version=settings.SOFTWARE_VERSION
+        verb,
+        form.texts,
+        form.files,
+        yaml_limit=settings.MAX_YAML_LENGTH,
+        software_version=settings.SOFTWARE_VERSION,
     )
     return phased_deploy.begin(session(), runtime(), reference, verb, wanted)
 

@@ -19,6 +19,7 @@ from dcapi.auth.policy import authorize, may, requires
 from dcapi.errors import NotFound
 from dcapi.models.limits import is_clean
 from dcapi.schemas.base import load
+from dcapi.schemas.enrolment import enrolment_of
 from dcapi.schemas.references import parse_reference
 from dcapi.schemas.subcloud_verbs import EndpointStatusSchema
 from dcapi.schemas.subcloud_verbs import prestaging as prestaging_of
@@ -70,7 +71,13 @@ def list_subclouds() -> Response:
 @blueprint.post("")
 @requires("dc_api:subclouds:create", as_site=MODIFY)
 def create_subcloud() -> Response:
-    new = new_subcloud(form_body().values(), from_peer=from_peer(), yaml_limit=_yaml_limit())
+    form = form_body()
+    new = new_subcloud(
+        form.values(),
+        from_peer=from_peer(),
+        yaml_limit=_yaml_limit(),
+        enrolment=enrolment_of(form.texts, form.files),
+    )
     answer = subclouds.create(session(), runtime(), new)
     if new.secondary or prefer_wait() is None:
         return jsonify(answer)

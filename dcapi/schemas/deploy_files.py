@@ -72,12 +72,12 @@ def upload_of(
 
 
 def _new_file(part: FilePart, upload: Upload | None) -> NewFile:
-    name = "" if upload is None else _base_name(upload.file_name)
+    name = "" if upload is None else base_name(upload.file_name)
     if upload is None or name in ("", ".", ".."):
         raise BadRequest(f"No {part.value} file uploaded")
-    if not is_clean(name) or len(name.encode()) > LONGEST_FILE_NAME:
-        reason = f"its name has control characters, or more than {LONGEST_FILE_NAME} bytes"
-        raise BadRequest(f"Failed to upload {part.value} file: {reason}")
+    objection = name_objection(name)
+    if objection is not None:
+        raise BadRequest(f"Failed to upload {part.value} file: {objection}")
     if part is FilePart.PLAYBOOK and is_archive(upload.content, upload.content_type):
         _check_archive(part, upload.content, name)
     return NewFile(name, upload.content)
@@ -89,9 +89,16 @@ def _check_archive(part: FilePart, content: bytes, name: str) -> None:
         raise BadRequest(f"Failed to upload {part.value} file: {reason}")
 
 
-def _base_name(path: str) -> str:
+def base_name(path: str) -> str:
     """What follows the last separator of a path, of whatever system its sender has."""
     return path.replace("\\", "/").rpartition("/")[2]
+
+
+def name_objection(name: str) -> str | None:
+    """Why no file can have this base name; None when one can."""
+    if is_clean(name) and len(name.encode()) <= LONGEST_FILE_NAME:
+        return None
+    return f"its name has control characters, or more than {LONGEST_FILE_NAME} bytes"
 
 
 def deleted_parts(query: Mapping[str, str]) -> tuple[FilePart, ...]:

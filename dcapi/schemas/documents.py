@@ -50,3 +50,10 @@ class Documents:
         if checked:
             return install_values.check_install_values(values, bmc_password)
         return install_values.with_password(values, bmc_password)
+
+    def enrolment_values(self, bmc_password: str | None, *, on_site: bool) -> Values | None:
+        """Install values of an enrolment; None when they were not given."""
+        values = self.mapping("install_values")
+        if values is None:
+            return None
+        return install_values.check_enrolment_values(values, bmc_password, on_site=on_site)

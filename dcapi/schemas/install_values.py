@@ -23,6 +23,7 @@ PASSWORD_REQUIRED = "subcloud bmc_password required"  # noqa: S105 (a name, no p
 PERSISTENT_SIZE_MIN = 30000
 LARGEST = 2**31 - 1
 
+INTERFACE_KEY = "bootstrap_interface"
 ANCHOR_KEY = "bootstrap_address"
 # Addresses that must be of the IP version of that one.
 SAME_VERSION_KEYS = ("bmc_address", "nexthop_gateway")
@@ -138,6 +139,24 @@ def check_install_values(values: Values, bmc_password: str | None) -> Values:
     _check_mandatory(values)
     if bmc_password is None:
         raise BadRequest(PASSWORD_REQUIRED)
+    _check_values(values)
+    return with_password(values, bmc_password)
+
+
+def check_enrolment_values(values: Values, bmc_password: str | None, *, on_site: bool) -> Values:
+    """The same for an enrolment, whose password may be stored; raises BadRequest.
+
+    ``on_site``: nothing is installed through the BMC, and all but the interface can be left out.
+    """
+    if not on_site:
+        _check_mandatory(values)
+        _check_values(values)
+    elif not is_given(values, INTERFACE_KEY):
+        raise BadRequest(_missing(INTERFACE_KEY))
+    return with_password(values, bmc_password)
+
+
+def _check_values(values: Values) -> None:
     checked = load(InstallValuesSchema(), values)
     version = _version(checked[ANCHOR_KEY])
     if version == 4 and checked["bootstrap_address_prefix"] > 32:
@@ -147,7 +166,6 @@ def check_install_values(values: Values, bmc_password: str | None) -> Values:
             raise BadRequest(f"{key} and {ANCHOR_KEY} must be the same IP version")
     if "network_address" in checked:
         _check_network(checked, version)
-    return with_password(values, bmc_password)
 
 
 def with_password(values: Values, bmc_password: str | None) -> Values:

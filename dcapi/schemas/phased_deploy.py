@@ -11,8 +11,9 @@ from marshmallow import ValidationError
 from dcapi.errors import BadRequest
 from dcapi.schemas import bootstrap_values
 from dcapi.schemas.base import PatchSchema, load
-from dcapi.schemas.deploy_files import release_of
+from dcapi.schemas.deploy_files import Upload, release_of
 from dcapi.schemas.documents import Documents
+from dcapi.schemas.enrolment import enrolment_of
 from dcapi.schemas.fields import Base64Text, Boolean, Given, NamedAddress, OneLine
 from dcapi.schemas.subclouds import (
     PASSWORD,
@@ -23,7 +24,7 @@ from dcapi.schemas.subclouds import (
     one_spelling,
     only_texts,
 )
-from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud
+from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubcloud
 
 Parts = Mapping[str, str | bytes]
 
@@ -35,6 +36,18 @@ VERB_PARTS: dict[str, frozenset[str]] = {
     "configure": frozenset({"deploy_config", PASSWORD, ADDRESS}),
     "resume": frozenset(
         {"bootstrap_values", "install_values", "deploy_config", PASSWORD, ADDRESS, "bmc_password", "release"}
+    ),
+    "enroll": frozenset(
+        {
+            "bootstrap_values",
+            "install_values",
+            "cloud_init_config",
+            PASSWORD,
+            ADDRESS,
+            "bmc_password",
+            "release",
+            "on_site",
+        }
     ),
     "complete": frozenset(),
     "abort": frozenset(),
@@ -87,12 +100,21 @@ def _with_release(new: NewSubcloud, given: object, software_version: str) -> New
     return new if given in (None, "") else replace(new, release=release_of(given, software_version))
 
 
-def deploy_request(verb: str, parts: Parts, *, yaml_limit: int, software_version: str) -> DeployRequest:
+def deploy_request(
+    verb: str,
+    texts: Mapping[str, str],
+    files: Mapping[str, Upload],
+    *,
+    yaml_limit: int,
+    software_version: str,
+) -> DeployRequest:
     """Read the parts of a verb; raises BadRequest. ``yaml_limit`` bounds each document, in bytes."""
+    parts: Parts = {**texts, **{name: file.content for name, file in files.items()}}
+    enrolment = enrolment_of(texts, files) if verb == "enroll" else None
     taken = VERB_PARTS[verb]
     takes_values = "bootstrap_values" in taken
     counted = {name: value for name, value in one_spelling(parts, ADDRESS).items() if name in taken}
-    texts = {name: value for name, value in parts.items() if name in bootstrap_values.FORM_KEYS}
+    beside = {name: value for name, value in parts.items() if name in bootstrap_values.FORM_KEYS}
     documents = Documents(counted, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
     in_file = {key: value for key, value in one_spelling(values or {}, ADDRESS).items() if key in FILE_KEYS}
@@ -102,10 +124,19 @@ def deploy_request(verb: str, parts: Parts, *, yaml_limit: int, software_version
     return DeployRequest(
         **fields | {"password_error": _password_error(fields.get(PASSWORD))},
         bootstrap_values=None if values is None else bootstrap_values.kept_form(values, from_peer=False),
-        bootstrap_texts=bootstrap_values.merged({}, only_texts(texts)) if takes_values else {},
-        install_values=documents.install_values(fields.get("bmc_password"), checked=True),
+        bootstrap_texts=bootstrap_values.merged({}, only_texts(beside)) if takes_values else {},
+        install_values=_install_values(documents, fields.get("bmc_password"), enrolment),
         deploy_config=documents.text("deploy_config"),
+        enrolment=enrolment,
     )
+
+
+def _install_values(
+    documents: Documents, bmc_password: str | None, enrolment: Enrolment | None
+) -> dict[str, Any] | None:
+    if enrolment is None:
+        return documents.install_values(bmc_password, checked=True)
+    return documents.enrolment_values(bmc_password, on_site=enrolment.on_site)
 
 
 def _password_error(password: Any) -> str | None:

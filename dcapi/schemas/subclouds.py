@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import ValidationError
@@ -39,13 +40,13 @@ from dcapi.schemas.fields import (
     PlainText,
     SubcloudName,
 )
-from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud, SubcloudChange
+from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubcloud, SubcloudChange
 
 Values = dict[str, Any]
 
 # Parts that are documents; no key of the bootstrap values stands for one of them.
 DOCUMENTS = frozenset({"bootstrap_values", "install_values", "deploy_config", "cloud_init_config"})
-# Fields of an enrolment, which is not offered yet.
+# Fields of an enrolment.
 ENROLMENT = ("enroll", "on_site", "cloud_init_config")
 PASSWORD = "sysadmin_password"  # noqa: S105 (a name, no password)
 PASSWORD_REQUIRED = "subcloud sysadmin_password required"  # noqa: S105 (a text about one)
@@ -184,11 +185,17 @@ class RedeploymentSchema(PatchSchema):
 
 
 def new_subcloud(
-    parts: Mapping[str, str | bytes], *, from_peer: bool, yaml_limit: int, in_phases: bool = False
+    parts: Mapping[str, str | bytes],
+    *,
+    from_peer: bool,
+    yaml_limit: int,
+    in_phases: bool = False,
+    enrolment: Enrolment | None = None,
 ) -> NewSubcloud:
     """Read the parts of a POST; raises BadRequest. ``yaml_limit`` bounds each document, in bytes.
 
-    ``in_phases``: it is created alone, which takes no password.
+    ``in_phases``: it is created alone, which takes no password. ``enrolment`` is what the form says of one,
+    which counts if it asks for one.
     """
     parts = _meant(parts) if from_peer else parts
     documents = Documents(parts, limit=yaml_limit)
@@ -201,7 +208,12 @@ def new_subcloud(
     check_required(values)
     _check_kind(fields, parts, needs_password=not in_phases)
     secondary = fields.get("secondary", False)
-    install = documents.install_values(fields.get("bmc_password"), checked=not (from_peer and secondary))
+    bmc_password = fields.get("bmc_password")
+    enrolment = _asked_for(enrolment, fields)
+    if enrolment is not None:
+        install = documents.enrolment_values(bmc_password, on_site=enrolment.on_site)
+    else:
+        install = documents.install_values(bmc_password, checked=not (from_peer and secondary))
     kept = bootstrap_values.kept_form(values, from_peer=from_peer)
     return NewSubcloud(
         **{key: fields[key] for key in fields if key not in ("bmc_password", *ENROLMENT)},
@@ -210,7 +222,15 @@ def new_subcloud(
         deploy_config=documents.text("deploy_config"),
         from_peer=from_peer,
         in_phases=in_phases,
+        enrolment=enrolment,
     )
+
+
+def _asked_for(enrolment: Enrolment | None, fields: Values) -> Enrolment | None:
+    """The enrolment that a creation asks for, in its form or among its values; None when it asks for none."""
+    if not fields.get("enroll"):
+        return None
+    return replace(enrolment or Enrolment(), on_site=fields.get("on_site", False))
 
 
 def fields_of(parts: Mapping[str, str | bytes], file_values: Values) -> Values:
@@ -235,11 +255,12 @@ def _without_password(values: Values) -> Values:
 
 
 def _check_enrolment(fields: Values) -> None:
-    """An enrolment is not offered yet, and what belongs to one means nothing elsewhere."""
+    """What is enrolled comes from no other site, and what belongs to an enrolment means nothing elsewhere."""
     if fields.get("enroll"):
-        raise BadRequest(
-            "migrate with enroll is not allowed" if fields.get("migrate") else "Not supported yet"
-        )
+        for kind in ("migrate", "secondary"):
+            if fields.get(kind):
+                raise BadRequest(f"{kind} with enroll is not allowed")
+        return
     for name in ENROLMENT:
         if fields.get(name, False) is not False:
             raise BadRequest(f"{name} is not allowed with enroll=false")

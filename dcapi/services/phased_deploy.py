@@ -10,7 +10,7 @@ from dcapi.errors import BadRequest
 from dcapi.models import Subcloud
 from dcapi.models.states import NO_ERRORS, Deploy
 from dcapi.runtime import Runtime
-from dcapi.services.deploying import deployment
+from dcapi.services.deploying import deployment, enrolment
 from dcapi.services.deploying.deployment_values import store
 from dcapi.services.deploying.phased_verbs import ABORT_INITIAL_ONLY, VERBS, Case, Chain
 from dcapi.services.inventory import management, membership
@@ -54,6 +54,8 @@ def begin(
     prepare = VERBS[verb].prepare
     assert prepare is not None
     chain = prepare(Case(session, row, wanted))
+    if wanted.enrolment is not None:
+        enrolment.keep(session, row, wanted.enrolment)
     changed = _start(session, runtime, row, chain)
     moved = {situation.group.id} if changed and situation.group is not None else set()
     answer = commit_change(session, runtime, row, situation, moved)

@@ -23,11 +23,12 @@ from dcapi.services import ceding
 from dcapi.services.conflicts import flush
 from dcapi.services.deploying import (
     deployment,
+    enrolment,
     network_reconfiguration,
     redeployment,
     undeployment,
 )
-from dcapi.services.deploying.phases import deployment_phases
+from dcapi.services.deploying.phases import COMPLETION, deployment_phases
 from dcapi.services.inventory import (
     installation,
     management,
@@ -104,6 +105,9 @@ def create(session: Session, runtime: Runtime, new: NewSubcloud) -> Answer:
 
     Raises BadRequest for networks that do not fit and Conflict for a name or region name that is taken.
     """
+    if new.enrolment is not None:
+        enrolment.check(new.enrolment, new.install_values, new.release or runtime.settings.SOFTWARE_VERSION)
+        enrolment.check_nodes(new.bootstrap_values)
     group_id = subcloud_group_id(session, new.group)
     taken = TakenNetworks(session)
     _check_free(session, new)
@@ -115,6 +119,8 @@ def create(session: Session, runtime: Runtime, new: NewSubcloud) -> Answer:
     flush(session, lambda: _check_free(session, new))
     add_spans(session, row, network)
     session.add_all(management.new_endpoints(row.id))
+    if new.enrolment is not None:
+        enrolment.keep(session, row, new.enrolment)
     if not new.secondary:
         deployment.start(session, runtime, row, new)
     session.flush()
@@ -173,7 +179,11 @@ def _phases(new: NewSubcloud) -> tuple[str, ...]:
         return (Phase.REHOME,)
     if new.in_phases:
         return (Phase.CREATE,)
-    installs, configures = new.install_values is not None, new.deploy_config is not None
+    configures = new.deploy_config is not None
+    if new.enrolment is not None:
+        end = Phase.CONFIG if configures else COMPLETION
+        return (Phase.CREATE, *enrolment.phases_of(new.enrolment), end)
+    installs = new.install_values is not None
     return (Phase.CREATE, *deployment_phases(installs=installs, configures=configures))
 
 

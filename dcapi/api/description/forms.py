@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from marshmallow import EXCLUDE
 
-from dcapi.api.description.fields import A_FILE, PRINTABLE, RELEASE, FormSchema, JsonSchema
+from dcapi.api.description.fields import A_FILE, BOOLEAN_WORD, PRINTABLE, RELEASE, FormSchema, JsonSchema
 from dcapi.models.bootstrap_forms import SYSTEM_MODES
 from dcapi.models.network_values import (
     ADMIN_GATEWAY,
@@ -69,7 +69,7 @@ NEW_SUBCLOUD_PARTS: dict[str, JsonSchema] = {
     "bootstrap_values": _BOOTSTRAP_FILE,
     "install_values": _INSTALL_FILE,
     "deploy_config": _file("The configuration that is deployed last. Must be a file."),
-    "cloud_init_config": _file("Of an enrolment, which is not supported yet."),
+    "cloud_init_config": _file("Of an enrolment: a tar with what the node runs as it starts first."),
     **{key: _text(_FROM_THE_VALUES) for key in ("system_mode", *FORM_KEYS)},
 }
 
@@ -91,6 +91,12 @@ NEW_PHASED_PARTS: dict[str, JsonSchema] = {
 }
 PHASE_PARTS: dict[str, JsonSchema] = {
     **{part: NEW_SUBCLOUD_PARTS[part] for part in DOCUMENTS},
+    "cloud_init_config": NEW_SUBCLOUD_PARTS["cloud_init_config"],
+    "on_site": {
+        "type": "string",
+        "pattern": f"^$|{BOOLEAN_WORD}",
+        "description": "true: the node starts at its place, and nothing is done through its BMC.",
+    },
     "release": {**_RELEASE_OF_FORM, "description": "Without it that of the subcloud."},
     "sysadmin_password": _text("Required. Base64 of the password; it is never stored for later."),
 }

@@ -61,6 +61,7 @@ SUMMARIES = {
     "configure": "Configure a subcloud, in the background",
     "complete": "Take a subcloud for deployed that was configured by hand",
     "abort": "Abort the phase of a deployment that runs, in the background",
+    "enroll": "Take over a node that runs already, in the background",
     "resume": "Run the phases that are left of a deployment, in the background",
 }
 STORED = "Stored values stand in for values that are not sent; a refused request stores nothing."

@@ -22,6 +22,7 @@ from dcapi.models.secret_values import data_install, deploy_config
 from dcapi.models.states import DEPLOYING_STATES, NO_ERRORS, REHOMING_STATES, Availability, Deploy, TaskName
 from dcapi.models.task import payload_of
 from dcapi.runtime import Runtime
+from dcapi.services.deploying import enrolment
 from dcapi.services.deploying.deploy_files import for_configuration
 from dcapi.services.deploying.phases import (
     OFF_THE_AIR,
@@ -39,6 +40,9 @@ from dcapi.sync.endpoints import deploy_target
 from dcapi.sync.values.member import bootstrap_address
 from dcapi.tasks.hold import Hold
 from dcapi.tasks.runner import Step, TaskKind
+
+# In these the archive of an enrolment is needed: for its end, or for another try.
+ENROLMENT_LASTS = frozenset({Deploy.ENROLLING, Deploy.ENROLL_FAILED})
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +150,8 @@ class Deployment(TaskKind[DeployView, NextStatus]):
         if row is None or row.deploy_status != view.status:
             return None
         answer = _with_facts(session, row, answer)
+        if view.status == Deploy.ENROLLING and answer.status not in ENROLMENT_LASTS:
+            enrolment.forget(session, row.id)
         row.deploy_status = answer.status
         row.phases_left = list(answer.left) or None
         row.error_description = answer.error
@@ -160,9 +166,12 @@ TASK = Deployment()
 
 def _target(runtime: Runtime, row: Subcloud, payload: Values | None) -> Target:
     """What the deployer is told; without the payload that is what the row keeps."""
-    files = for_configuration(runtime, row.software_version)
+    files = {
+        "files": for_configuration(runtime, row.software_version),
+        "cloud_init_config": enrolment.archive_of(runtime, row.id),
+    }
     if payload is not None:
-        return deploy_target(row, {**payload, "files": files})
+        return deploy_target(row, {**payload, **files})
     values, install = stored_payload(row), data_install.read(row)
     kept = {
         "bootstrap_values": without_address(values),
@@ -170,7 +179,7 @@ def _target(runtime: Runtime, row: Subcloud, payload: Values | None) -> Target:
         "install_values": install,
         "deploy_config": deploy_config.read(row),
     }
-    return deploy_target(row, {**kept, "files": files, "can_begin": False})
+    return deploy_target(row, {**kept, **files, "can_begin": False})
 
 
 def _with_facts(session: Session, row: Subcloud, answer: NextStatus) -> NextStatus:

@@ -64,6 +64,8 @@ def install_values(row: Subcloud, wanted: DeployRequest, values: Values) -> Valu
     release = wanted.release or row.software_version
     if wanted.install_values is not None:
         sent = with_secrets("install_values", wanted.install_values, stored)
+        if BMC_PASSWORD in stored:  # an enrolment need not send it again
+            sent = {BMC_PASSWORD: stored[BMC_PASSWORD], **sent}
         return installation.fitted(sent, values, release)
     changed = {} if wanted.bmc_password is None else {BMC_PASSWORD: wanted.bmc_password}
     return installation.of_release({**stored, **changed}, release)

@@ -6,7 +6,7 @@ Source: "Checks of each verb, in this order" in the contract of deployment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sqlalchemy.orm import Session
@@ -18,10 +18,11 @@ from dcapi.models.bootstrap_forms import check_required
 from dcapi.models.secret_values import data_install, deploy_config, shown
 from dcapi.models.states import Deploy
 from dcapi.models.taken_networks import TakenNetworks
+from dcapi.services.deploying import enrolment
 from dcapi.services.deploying.deployment_values import completed, given_values, install_values
 from dcapi.services.deploying.phases import COMPLETION
 from dcapi.services.inventory import networks
-from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud, Values
+from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubcloud, Values
 from dcapi.services.inventory.installation import NEEDED_KEYS
 from dcapi.services.inventory.stored_values import stored_payload, without_address
 from dcapi.sync.values.member import INSTALL_ADDRESS_KEY
@@ -40,6 +41,10 @@ ONLY_CONFIG_LEFT = (
     f"Only deploy phase left is deploy config. {NO_DEPLOY_CONFIG} If manually configuring the subcloud, "
     "please run 'dcmanager subcloud deploy complete'"
 )
+
+
+# What these install, or take over as it was installed, is of the release of the request.
+INSTALLING = frozenset({Phase.INSTALL, Phase.ENROLL})
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,19 @@ class Case:
 
     def chain(self, *phases: str) -> Chain:
         """These phases, with what is given and stored; the release counts where it is installed."""
-        install = data_install.read(self.row)
-        if Phase.INSTALL in phases:
-            install = install_values(self.row, self.wanted, self.values)
+        install, release = data_install.read(self.row), None
+        if INSTALLING.intersection(phases):
+            install, release = self.install_values(), self.wanted.release
         if Phase.BOOTSTRAP in phases and install is not None and self.wanted.bootstrap_address is not None:
             install = {**install, INSTALL_ADDRESS_KEY: self.wanted.bootstrap_address}
-        return Chain(phases, completed(self.row, self.wanted, self.values, install))
+        new = completed(self.row, self.wanted, self.values, install)
+        return Chain(phases, replace(new, release=release))
+
+    def install_values(self) -> Values | None:
+        """The install values that count, of the release that is installed; None when there are none."""
+        if not self.has_install_values:
+            return None
+        return install_values(self.row, self.wanted, self.values)
 
     def check_initial(self, text: str) -> None:
         if not self.row.initial_deployment:
@@ -95,10 +107,9 @@ class Case:
 
     def check_install_values(self) -> None:
         """What is to be installed is there: given, or stored in full."""
-        stored = data_install.read(self.row)
-        if self.wanted.install_values is None and stored is None:
+        install = self.install_values()
+        if install is None:
             raise BadRequest("Failed to read data install from db")
-        install = install_values(self.row, self.wanted, self.values)
         for key in NEEDED_KEYS:
             if install.get(key) in (None, ""):
                 raise BadRequest(f"Failed to get {key} from data_install")
@@ -163,6 +174,20 @@ def _resume(case: Case) -> Chain:
     case.check_address()
     case.check_bootstrap_values()
     return case.chain(*phases[:-1], Phase.CONFIG if case.has_deploy_config else COMPLETION)
+
+
+def _enroll(case: Case) -> Chain:
+    wanted = case.wanted.enrolment or Enrolment()
+    if not case.values:
+        raise BadRequest(NO_BOOTSTRAP_VALUES)
+    release = case.wanted.release or case.row.software_version
+    enrolment.check(wanted, case.install_values(), release)
+    case.check_password()
+    case.check_address()
+    case.check_bootstrap_values()
+    enrolment.check_nodes(case.values)
+    configures = (Phase.CONFIG,) if case.has_deploy_config else ()
+    return case.chain(*enrolment.phases_of(wanted), *configures)
 
 
 @dataclass(frozen=True)
@@ -240,6 +265,17 @@ VERBS: dict[str, Verb] = {
     "abort": Verb(
         (Deploy.INSTALLING, Deploy.BOOTSTRAPPING, Deploy.CONFIGURING),
         wording="Subcloud deploy status must be in one of the following states: {}",
+    ),
+    "enroll": Verb(
+        (
+            Deploy.CREATE_COMPLETE,
+            Deploy.ENROLL_FAILED,
+            Deploy.PRE_ENROLL_FAILED,
+            Deploy.PRE_INIT_ENROLL_FAILED,
+            Deploy.INIT_ENROLL_FAILED,
+            Deploy.FACTORY_RESTORE_COMPLETE,
+        ),
+        prepare=_enroll,
     ),
     "resume": Verb(
         (

@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from dcapi.deploy.port import NamedFile
+
 Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """How a node that runs already is taken over. Errors are said in their turn."""
+
+    # It starts at its place with what it needs: nothing is done through its BMC.
+    on_site: bool = False
+    on_site_error: str | None = None
+    # Scripts for its first start.
+    archive: NamedFile | None = field(default=None, repr=False)
+    archive_error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,8 @@ class NewSubcloud:
     migrate: bool = False
     # Another site asks for it.
     from_peer: bool = False
+    # It runs already, and is joined after its creation.
+    enrolment: Enrolment | None = None
     # It is created alone: its other phases are asked for one by one.
     in_phases: bool = False
 
@@ -80,6 +96,7 @@ class DeployRequest:
     password_error: str | None = field(default=None, repr=False)
     # Bootstrap values that were sent as texts beside the file; they win over it.
     bootstrap_texts: Values = field(default_factory=dict, repr=False)
+    enrolment: Enrolment | None = None
 
 
 @dataclass(frozen=True)

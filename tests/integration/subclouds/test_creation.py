@@ -206,7 +206,8 @@ def test_no_subcloud_and_no_region_has_the_name_of_a_sites_own(fleet: Fleet, nam
 
 
 def test_an_enrolment_is_never_an_ordinary_deployment(fleet: Fleet) -> None:
-    refused(fleet.operator.post("/subclouds", **new_form(enroll="true")), 400, "Not supported yet")
+    text = "Install values is necessary for subcloud enrollment"
+    refused(fleet.operator.post("/subclouds", **new_form(enroll="true")), 400, text)
     assert fleet.operator.get("/subclouds").json == {"subclouds": []}
     assert fleet.run_jobs() == 0
 

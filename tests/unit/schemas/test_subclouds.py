@@ -10,7 +10,7 @@ import pytest
 
 from dcapi.errors import BadRequest
 from dcapi.schemas.subclouds import new_subcloud, redeployment, subcloud_change
-from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud, SubcloudChange
+from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubcloud, SubcloudChange
 from tests.subcloud_forms import ADDRESS, PASSWORD, bootstrap_values, install_values
 
 LIMIT = 2**20
@@ -227,9 +227,7 @@ CREATION_REFUSALS: list[tuple[dict[str, Any], str]] = [
         "subcloud name does not match the name defined in bootstrap file",
     ),
     ({"enroll": "perhaps"}, "Invalid enroll value"),
-    ({"enroll": "true"}, "Not supported yet"),
-    ({"enroll": "TRUE", "cloud_init_config": b"x", "on_site": "true"}, "Not supported yet"),
-    ({"values": bootstrap_values(enroll=True)}, "Not supported yet"),
+    ({"enroll": "true", "on_site": "perhaps"}, "Invalid on_site value"),
     ({"enroll": "true", "migrate": "true"}, "migrate with enroll is not allowed"),
     ({"cloud_init_config": b"x"}, "cloud_init_config is not allowed with enroll=false"),
     ({"cloud_init_config": "x", "enroll": "false"}, "cloud_init_config is not allowed with enroll=false"),
@@ -243,6 +241,12 @@ CREATION_REFUSALS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("options", "text"), CREATION_REFUSALS)
 def test_a_creation_that_is_wrong_is_refused_by_its_field(options: dict[str, Any], text: str) -> None:
     assert text in refusal_of(creation, **options)
+
+
+def test_an_enrolment_is_asked_for_by_the_form_or_the_values() -> None:
+    assert creation(enroll="TRUE").enrolment == Enrolment()
+    assert creation(bootstrap_values(enroll=True, on_site=True)).enrolment == Enrolment(on_site=True)
+    assert creation().enrolment is None
 
 
 def test_what_is_declined_of_an_enrolment_asks_for_nothing() -> None:
