@@ -1,4 +1,4 @@
-"""How deploy files are handed to a playbook: as paths in the folder of its run. None of them is run here."""
+"""How uploaded files are handed to a playbook: as paths in the folder of its run. None is run here."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ VARIABLES: dict[Phase, dict[str, str]] = {
         "deploy_overrides": "deployment_manager_overrides",
         "deploy_chart": "deployment_manager_chart",
     },
+    Phase.ENROLL_INIT: {"cloud_init_config": "cloud_init_config_file"},
     Phase.PRESTAGE: {"prestage_images": "image_list_file"},
 }
 # What makes the configuration that of the operator's own files.
 ARTIFACTS = frozenset({"deploy_playbook", "deploy_chart"})
-FOLDER = "deploy_files"
+FOLDER = "uploaded"
 # Larger texts take long to be read for secrets. Overrides never are.
 LARGEST_READ = 1024 * 1024
 
 
 def files_for(phase: Phase, target: Target) -> Sequence[NamedFile]:
-    """The deploy files that a phase takes; reads them."""
+    """The uploaded files that a phase takes; reads them."""
+    if phase is Phase.ENROLL_INIT:
+        archive = target.cloud_init_config()
+        return () if archive is None else (archive,)
     return tuple(target.files()) if phase in VARIABLES else ()
 
 

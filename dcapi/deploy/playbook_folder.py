@@ -18,10 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from dcapi.deploy.port import Phase
+from dcapi.deploy.supervisor.processes import end_everything
+from dcapi.deploy.supervisor.run import Outcome, write_result
 
 OUTPUTS = "output"
 # What a playbook works with while it runs, secrets included.
 WORK = "run"
+# The uploaded configuration in it.
+CONFIG_FILE = "deploy_config.yml"
+# A playbook makes this file in it while it must not be ended.
+NOT_ABORTABLE = "not_abortable"
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,38 @@ class PlaybookRun:
 
 
 @dataclass(frozen=True)
+class AbortRequest:
+    """That a run is to be aborted; ``asked_at`` and ``end_asked_at`` are times as ``began_at``."""
+
+    token: str
+    asked_at: float
+    # Since when its process is asked to end; None: not yet.
+    end_asked_at: float | None = None
+
+
+@dataclass(frozen=True)
 class PlaybookResult:
     """How a run ended."""
 
     token: str
     status: str
     reason: str
+    # What the playbook returned of what it may return.
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class PlaybookFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def work(self) -> Path:
+        """Where a playbook finds what it is told; it is removed at the end of each."""
+        return self.path / WORK
+
+    @property
+    def not_abortable(self) -> Path:
+        return self.work / NOT_ABORTABLE
 
     def make(self) -> None:
         """Make it, and what is above it, for this user alone."""
@@ -77,10 +104,25 @@ class PlaybookFolder:
         return [run for run in found if self.result(run) is None]
 
     def write_run(self, run: PlaybookRun) -> None:
-        draft = self.path / ".run.json"
+        self._write(f"{run.phase}.run.json", asdict(run))
+
+    def abort_request(self, run: PlaybookRun) -> AbortRequest | None:
+        """What was asked of that run; not a part of it, because others may write that at the same time."""
+        found = _read(self._abort_path(run.phase))
+        request = None if found is None else AbortRequest(**found)
+        return request if request is not None and request.token == run.token else None
+
+    def write_abort_request(self, phase: str, request: AbortRequest) -> None:
+        self._write(self._abort_path(phase).name, asdict(request))
+
+    def _abort_path(self, phase: str) -> Path:
+        return self.path / f"{phase}.abort.json"
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        draft = self.path / f".{name}"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(run), file)
-        draft.replace(self.path / f"{run.phase}.run.json")
+            json.dump(content, file)
+        draft.replace(self.path / name)
 
     def result_path(self, phase: str) -> Path:
         return self.path / f"{phase}.result.json"
@@ -91,14 +133,24 @@ class PlaybookFolder:
         result = None if found is None else PlaybookResult(**found)
         return result if result is not None and result.token == run.token else None
 
+    def write_result(self, run: PlaybookRun, outcome: Outcome) -> None:
+        write_result(self.result_path(run.phase), run.token, outcome)
+
     def forget(self, phase: Phase) -> None:
         """Let nobody take an earlier run of this phase for a later one."""
         (self.path / f"{phase.value}.run.json").unlink(missing_ok=True)
+        self._abort_path(phase.value).unlink(missing_ok=True)
         self.result_path(phase.value).unlink(missing_ok=True)
 
     def forget_secrets(self) -> None:
         """Remove what a playbook was told; to be called under the lock."""
-        shutil.rmtree(self.path / WORK, ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def clear(self) -> None:
+        """End what killed processes left running, and remove what they were told; under the lock."""
+        for run in self.runs():
+            end_everything(run.token)
+        self.forget_secrets()
 
     def new_output(self, phase: Phase, keep: int) -> Path:
         """Where a new run writes its output; only the newest ones stay."""

@@ -42,9 +42,10 @@ RESERVED_NAMES = _words(
 # What this service tells a playbook itself.
 OWN_NAMES = _words(
     """
-    bootstrap_address bootstrap_values deploy_config_file deploy_playbook_file deployment_config
-    deployment_manager_chart deployment_manager_overrides deployment_phase image_list_file install_values
-    region_name software_version subcloud_id subcloud_name sysadmin_password user_uploaded_artifacts
+    bootstrap_address bootstrap_values cloud_init_config_file deploy_config_file deploy_playbook_file
+    deployment_config deployment_manager_chart deployment_manager_overrides deployment_phase image_list_file
+    install_release_version install_values not_abortable_file region_name software_version subcloud_id
+    subcloud_name sysadmin_password user_uploaded_artifacts
     """
 )
 LEFT_OUT = INTERNAL_NAMES | RESERVED_NAMES | OWN_NAMES

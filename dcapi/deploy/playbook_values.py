@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -27,7 +28,20 @@ ADDRESS_KEY = "bootstrap-address"
 TAKEN_HOST_NAMES = frozenset({"all", "ungrouped", "localhost", "127.0.0.1"})
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 REMOTE_USER = "sysadmin"
-CONFIG_FILE = "deploy_config.yml"
+# Phases that bring a release to the subcloud, and are told which under the platform's name for it.
+INSTALLING = frozenset({Phase.CREATE, Phase.INSTALL, Phase.BOOTSTRAP})
+# Phases that log in at the BMC alone, and need no password of the system.
+WITHOUT_PASSWORD = frozenset({Phase.SHUTDOWN})
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where a playbook finds files in the folder of its run."""
+
+    deploy_config: str
+    not_abortable: str
+    # Those of uploaded files, by their parts.
+    uploaded: Mapping[str, str] = field(default_factory=dict)
 
 
 def inventory_of(target: Target) -> str:
@@ -53,23 +67,18 @@ def as_data(value: Values) -> str:
     return "!unsafe\n" + yaml.safe_dump(value, allow_unicode=True, default_flow_style=False, sort_keys=False)
 
 
-def variables_of(
-    phase: Phase, target: Target, config_path: str, paths: Mapping[str, str] | None = None
-) -> Values:
-    """The variables of a playbook: bootstrap values, options of the phase, what is known of the subcloud.
-
-    ``paths`` are those of the deploy files, by their parts.
-    """
+def variables_of(phase: Phase, target: Target, paths: RunPaths) -> Values:
+    """The variables of a playbook: bootstrap values, options of the phase, what is known of the subcloud."""
     given = {**variables_in(target.bootstrap_values), **variables_in(target.options)}
     return {
         **_decoded(given),
-        **_passwords(target),
-        **_known(phase, target, config_path),
-        **file_variables(phase, target, config_path, paths or {}),
+        **({} if phase in WITHOUT_PASSWORD else _passwords(target)),
+        **_known(phase, target, paths),
+        **file_variables(phase, target, paths.deploy_config, paths.uploaded),
     }
 
 
-def _known(phase: Phase, target: Target, config_path: str) -> Values:
+def _known(phase: Phase, target: Target, paths: RunPaths) -> Values:
     """What this service says itself; the values of callers as a whole stand in two of these variables."""
     return {
         "deployment_phase": phase.value,
@@ -77,10 +86,12 @@ def _known(phase: Phase, target: Target, config_path: str) -> Values:
         "subcloud_name": target.name,
         "region_name": target.region_name,
         "software_version": target.software_version,
+        **({"install_release_version": target.software_version} if phase in INSTALLING else {}),
         "bootstrap_address": address_of(target),
         "bootstrap_values": _decoded(target.bootstrap_values),
         "install_values": None if target.install_values is None else _decoded(target.install_values),
-        "deploy_config_file": None if target.deploy_config is None else config_path,
+        "deploy_config_file": None if target.deploy_config is None else paths.deploy_config,
+        "not_abortable_file": paths.not_abortable,
     }
 
 

@@ -66,7 +66,8 @@ class Target:
     can_begin: bool = True
     # Reads the deploy files of ``config`` and ``prestage``: they are large, and needed as a phase begins.
     files: Callable[[], Sequence[NamedFile]] = field(default=no_files, repr=False, compare=False)
-    # Reads the archive of scripts for the seed of ``enroll-init``, in the same way; None: there is none.
+    # Reads the archive of scripts for the seed of ``enroll-init``, in the same way, as the part
+    # ``cloud_init_config``; None: there is none.
     cloud_init_config: Callable[[], NamedFile | None] = field(default=no_file, repr=False, compare=False)
 
 

@@ -51,6 +51,7 @@ MAX_NODES = 50_000
 LARGEST = 2**63 - 1
 # Bytes, as JSON, of all values of one subcloud: bootstrap and install values and its configuration.
 LARGEST_VALUES = 2 * 1024 * 1024
+REGION_OF_DIGITS = re.compile(r"[0-9]{32}")
 # Line breaks and tabs belong into certificates and scripts; other controls nowhere.
 FORBIDDEN = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f{DIRECTIONS}\ud800-\udfff]")
 
@@ -79,6 +80,12 @@ def is_subcloud_name(text: str) -> bool:
 def is_reserved(text: str) -> bool:
     """Whether a text names a region of a site itself, in any case of letters."""
     return text.lower() in {name.lower() for name in SITE_REGIONS}
+
+
+def is_region_name(text: str) -> bool:
+    """Whether a text may be the region name of a subcloud, also of one that another site named."""
+    named = is_name(text) or is_subcloud_name(text) or REGION_OF_DIGITS.fullmatch(text) is not None
+    return named and not is_reserved(text)
 
 
 def on_one_line(text: str) -> str:

@@ -5,7 +5,6 @@ Source: "POST parts" and "PATCH parts" of subclouds in the wire contract.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,9 +19,8 @@ from dcapi.models.limits import (
     RESERVED,
     SUBCLOUD_NAME_RULE,
     is_clean,
-    is_name,
+    is_region_name,
     is_reserved,
-    is_subcloud_name,
 )
 from dcapi.models.states import Management
 from dcapi.schemas import bootstrap_values
@@ -58,7 +56,6 @@ EMPTIED = frozenset({"description", "location"})
 
 NAME_INVALID = f"name invalid: {SUBCLOUD_NAME_RULE}"
 NAME_OF_DIGITS = "name must contain alphabetic characters"
-REGION_OF_DIGITS = re.compile(r"[0-9]{32}")
 
 ADDRESS_SPELLINGS = frozenset({"bootstrap-address", "bootstrap_address"})
 NETWORK_FIELDS = frozenset(
@@ -87,9 +84,7 @@ class RegionName(Checked):
     def checked(self, value: Any) -> str:
         if isinstance(value, str) and is_reserved(value):
             raise ValidationError(f"region_name {RESERVED}")
-        if isinstance(value, str) and (
-            is_name(value) or is_subcloud_name(value) or REGION_OF_DIGITS.fullmatch(value)
-        ):
+        if isinstance(value, str) and is_region_name(value):
             return value
         raise self.wrong()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from dcapi import audit_log
-from dcapi.deploy import ansible
+from dcapi.deploy.playbooks import trouble_of_playbooks
 from dcapi.models.database_trouble import DatabaseTrouble
 from dcapi.runtime import Runtime
 
@@ -52,7 +52,7 @@ def check(runtime: Runtime) -> dict[str, str]:
     checks["executor"] = Word.STOPPING if runtime.jobs.stopping else OK
     checks["audit"] = Word.FAILING if audit_log.problem() else OK
     if runtime.settings.DEPLOYER == "ansible":
-        checks["playbooks"] = ansible.trouble_of_playbooks(runtime.settings) or OK
+        checks["playbooks"] = trouble_of_playbooks(runtime.settings) or OK
     return checks
 
 

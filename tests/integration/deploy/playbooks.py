@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +17,9 @@ import pytest
 import yaml
 
 from dcapi.deploy.ansible import AnsibleDeployer, PlaybookSettings
-from dcapi.deploy.playbook_process import SUPERVISOR_MARK, TASK_MARK, marked_processes
-from dcapi.deploy.port import Phase, Running, StepState, Target
+from dcapi.deploy.playbook_folder import PlaybookFolder
+from dcapi.deploy.port import AbortState, Phase, Running, StepState, Target
+from dcapi.deploy.supervisor.processes import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.lab.polling import wait_until
 
 SKIPPED = "ansible-runner is not installed: make install-ansible"
@@ -154,3 +157,26 @@ def wait_file(path: Path) -> None:
 
 def wait_gone(token: str) -> None:
     wait_until("no process to be left", lambda: not processes(token), within=WITHIN)
+
+
+def aborted(deployer: AnsibleDeployer, phase: Phase, target: Target) -> AbortState:
+    """How the abort of a phase ends."""
+    deadline = time.monotonic() + WITHIN
+    while isinstance(state := deployer.abort(phase, target), Running):
+        assert time.monotonic() < deadline, state
+        time.sleep(min(state.seconds, 0.2))
+    return state
+
+
+def kill_supervisor(workshop: Workshop, phase: Phase = Phase.INSTALL) -> None:
+    """As the kernel does when memory runs out."""
+    token = workshop.token(phase)
+    wait_until("tasks to run", lambda: marked_processes(TASK_MARK, token), within=WITHIN)
+    for pid in marked_processes(SUPERVISOR_MARK, token):
+        os.kill(pid, signal.SIGKILL)
+    wait_until("its end", lambda: is_free(workshop))
+
+
+def is_free(workshop: Workshop) -> bool:
+    with PlaybookFolder(workshop.runs / "1").locked() as lock:
+        return lock is not None

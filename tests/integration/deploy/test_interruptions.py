@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import Counter
 
 import pytest
 
-from dcapi.deploy import playbook_process
-from dcapi.deploy.playbook_folder import PlaybookFolder
-from dcapi.deploy.playbook_process import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.deploy.port import Done, Failed, Phase, Running
-from dcapi.lab.polling import wait_until
+from dcapi.deploy.supervisor import processes as supervised
 from tests.integration.deploy.playbooks import (
     HANG,
     Workshop,
@@ -20,6 +15,7 @@ from tests.integration.deploy.playbooks import (
     begun,
     destination_of,
     ended,
+    kill_supervisor,
     needs_ansible,
     processes,
     wait_file,
@@ -28,20 +24,6 @@ from tests.integration.deploy.playbooks import (
 )
 
 pytestmark = needs_ansible
-
-
-def kill_supervisor(workshop: Workshop, phase: Phase = Phase.INSTALL) -> None:
-    """As the kernel does when memory runs out."""
-    token = workshop.token(phase)
-    wait_until("tasks to run", lambda: marked_processes(TASK_MARK, token), within=60)
-    for pid in marked_processes(SUPERVISOR_MARK, token):
-        os.kill(pid, signal.SIGKILL)
-    wait_until("its end", lambda: is_free(workshop))
-
-
-def is_free(workshop: Workshop) -> bool:
-    with PlaybookFolder(workshop.runs / "1").locked() as lock:
-        return lock is not None
 
 
 def test_a_playbook_outlives_its_worker_and_another_one_gets_the_outcome(workshop: Workshop) -> None:
@@ -92,13 +74,13 @@ def test_a_worker_that_ends_right_after_it_began_a_playbook_ends_it_too(
 ) -> None:
     """Until the kernel has set up a new process, it shows an empty environment: nobody finds its mark."""
     looks: Counter[int] = Counter()
-    read = playbook_process._environment
+    read = supervised._environment
 
     def read_late(pid: int) -> list[bytes]:
         looks[pid] += 1
         return read(pid) if looks[pid] > 3 else []
 
-    monkeypatch.setattr(playbook_process, "_environment", read_late)
+    monkeypatch.setattr(supervised, "_environment", read_late)
     workshop.write(Phase.INSTALL, HANG)
     deployer = workshop.deployer()
     begun(deployer, Phase.INSTALL, destination_of())

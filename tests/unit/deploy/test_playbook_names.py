@@ -9,7 +9,7 @@ import pytest
 from dcapi.deploy.playbook_names import OWN_NAMES, may_name_variable
 from dcapi.deploy.playbook_values import secrets_of, variables_of
 from dcapi.deploy.port import Phase
-from tests.unit.deploy.test_playbook_texts import encoded, target
+from tests.unit.deploy.test_playbook_texts import PATHS, encoded, target
 
 SWITCHES = (
     "_ansible_ansiballz_coverage_config",
@@ -52,7 +52,7 @@ VARIABLES = (
 
 
 def variables(phase: Phase = Phase.BOOTSTRAP, /, **changes: Any) -> dict[str, Any]:
-    return variables_of(phase, target(**changes), "/c")
+    return variables_of(phase, target(**changes), PATHS)
 
 
 @pytest.mark.parametrize("key", SWITCHES)

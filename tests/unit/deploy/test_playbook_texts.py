@@ -16,12 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcapi.deploy import ansible
-from dcapi.deploy.playbook_process import Diary, Masker, Output, one_line
-from dcapi.deploy.playbook_values import decoded, host_name, inventory_of, secrets_of, variables_of
+from dcapi.deploy.playbook_values import RunPaths, decoded, host_name, inventory_of, secrets_of, variables_of
 from dcapi.deploy.port import Phase, Target
 from dcapi.deploy.registry import deployer_of
+from dcapi.deploy.supervisor.diary import Diary, Output, one_line
+from dcapi.deploy.supervisor.masking import Masker
 from dcapi.errors import SettingsError
 from dcapi.settings import settings_from
+
+PATHS = RunPaths(deploy_config="/c", not_abortable="/n")
 
 
 def target(**changes: Any) -> Target:
@@ -72,13 +75,13 @@ def test_what_is_no_base64_stays_as_it_is(text: Any) -> None:
 
 
 def test_the_administrators_password_stands_in_for_one_that_is_not_given() -> None:
-    found = variables_of(Phase.REHOME, target(sysadmin_password=encoded("Gull*1")), "/c")
+    found = variables_of(Phase.REHOME, target(sysadmin_password=encoded("Gull*1")), PATHS)
     assert (found["admin_password"], found["ansible_become_pass"]) == ("Gull*1", "Gull*1")
 
 
 def test_without_a_password_none_is_made_up() -> None:
     found = variables_of(
-        Phase.DELETE, target(bootstrap_values={"admin_password": encoded("Bollard*7")}), "/c"
+        Phase.DELETE, target(bootstrap_values={"admin_password": encoded("Bollard*7")}), PATHS
     )
     assert found["admin_password"] == "Bollard*7"
     assert "ansible_ssh_pass" not in found
@@ -88,7 +91,9 @@ def test_without_a_password_none_is_made_up() -> None:
 def test_options_of_a_phase_win_over_bootstrap_values_and_facts_over_both() -> None:
     values = {"management_subnet": "10.0.0.0/24", "subcloud_id": 9, "not-a-name": 1}
     found = variables_of(
-        Phase.RECONFIGURE, target(bootstrap_values=values, options={"management_subnet": "10.9.0.0/24"}), "/c"
+        Phase.RECONFIGURE,
+        target(bootstrap_values=values, options={"management_subnet": "10.9.0.0/24"}),
+        PATHS,
     )
     assert (found["management_subnet"], found["subcloud_id"]) == ("10.9.0.0/24", 7)
     assert "not-a-name" not in found
