@@ -16,9 +16,11 @@ from dcapi.auth.guard import embedded_identity
 from dcapi.auth.policy import rights
 from dcapi.auth.rules import ROLES
 from dcapi.auth.users import ADMIN, LONGEST_PASSWORD, Users
+from dcapi.deploy.simulated_failures import WORDS
 from dcapi.errors import DcapiError, SettingsError
 from dcapi.models.states import Availability
 from dcapi.services import secrets_rotation, subclouds
+from dcapi.services.deploying import simulation
 
 dcapi_group = AppGroup("dcapi", help="Look after this site.")
 user_group = AppGroup("user", help="Users of the embedded identity service.")
@@ -171,15 +173,29 @@ def show_policy() -> None:
 @click.option(
     "--availability",
     type=click.Choice([word.value for word in Availability]),
-    required=True,
     help="Whether the subcloud is online or offline.",
 )
-def simulate(name: str, availability: str) -> None:
-    """Take the subcloud NAME off the air, or put it on again: of a real one, this notes what you know."""
+@click.option(
+    "--fail",
+    "phase",
+    type=click.Choice(WORDS),
+    help="What of the subcloud fails the next time, and only then; with the simulated deployer.",
+)
+def simulate(name: str, availability: str | None, phase: str | None) -> None:
+    """Take the subcloud NAME off the air or put it on again, or let a phase of it fail.
+
+    Of a real one, the availability notes what you know.
+    """
+    if (availability is None) == (phase is None):
+        raise click.UsageError("Give either --availability or --fail")
     told = audited_command("subcloud", "simulate", name)
     with _errors_told(), told, runtime().unit_of_work() as session:
-        subclouds.simulate(session, name, availability)
-    click.echo(f"subcloud {name} is {availability}")
+        if availability is not None:
+            subclouds.simulate(session, name, availability)
+        if phase is not None:
+            simulation.plan_failure(session, runtime().settings, name, phase)
+    done = f"is {availability}" if availability else f"fails the next time: {phase}"
+    click.echo(f"subcloud {name} {done}")
 
 
 @dcapi_group.command("rotate-secrets")

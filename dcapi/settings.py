@@ -211,7 +211,7 @@ class Settings:
     DEPLOY_PHASE_SECONDS: float = 2.0
     # Simulated failures: NAME:PHASE, ADDRESS:PHASE or NAME@ADDRESS:PHASE, comma-separated; the address is the
     # bootstrap address. Phases: create, install, bootstrap, config, enroll-init, enroll, shutdown, rehome,
-    # reconfigure, prestage, delete.
+    # reconfigure, prestage, delete; and abort, which is the abort of any phase.
     DEPLOY_FAILURES: str = ""
     # Share of the simulated phases that fail, from 0 to 1; the seed decides which.
     DEPLOY_FAILURE_RATE: float = 0.0

@@ -361,12 +361,12 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], 
 
 
 def words_of(command: click.Command) -> Iterator[str]:
-    """What a command cannot do without."""
+    """What a command cannot do without; of several things that it does, one."""
     for parameter in command.params:
         choices = getattr(parameter.type, "choices", ["nobody"])
         if isinstance(parameter, click.Argument):
             yield choices[0]
-        elif parameter.required:
+        elif parameter.required or parameter.opts == ["--availability"]:
             yield from (parameter.opts[0], choices[0])
         elif parameter.opts == ["--password-stdin"]:
             yield parameter.opts[0]
