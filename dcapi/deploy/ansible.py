@@ -29,8 +29,8 @@ from dcapi.deploy.playbook_supervision import Supervisors, ask_to_end, has_ansib
 from dcapi.deploy.playbook_values import RunPaths, as_data, inventory_of, secrets_of, variables_of
 from dcapi.deploy.playbooks import OPTIONAL_PHASES, ansible_environment, playbook_of, playbooks_of
 from dcapi.deploy.port import AbortState, Done, Failed, Phase, Running, StepState, Target
+from dcapi.deploy.supervisor.playbook import CANCELLED
 from dcapi.deploy.supervisor.processes import end_everything
-from dcapi.deploy.supervisor.run import CANCELLED
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.settings import Settings

@@ -13,8 +13,8 @@ from dcapi.deploy.playbook_folder import AbortRequest, PlaybookFolder, PlaybookR
 from dcapi.deploy.playbook_outcome import outcome
 from dcapi.deploy.playbook_supervision import ask_to_end, is_running
 from dcapi.deploy.port import Aborted, AbortState, Failed, Phase, Running
+from dcapi.deploy.supervisor.playbook import CANCELLED, Outcome
 from dcapi.deploy.supervisor.processes import end_everything
-from dcapi.deploy.supervisor.run import CANCELLED, Outcome
 
 ABORTED = "aborted"
 # Seconds that a playbook may say that it must not be ended now.

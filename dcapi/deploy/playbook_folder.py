@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from dcapi.deploy.port import Phase
+from dcapi.deploy.supervisor.playbook import Outcome, write_result
 from dcapi.deploy.supervisor.processes import end_everything
-from dcapi.deploy.supervisor.run import Outcome, write_result
 
 OUTPUTS = "output"
 # What a playbook works with while it runs, secrets included.

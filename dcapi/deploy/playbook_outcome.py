@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dcapi.deploy.playbook_folder import PlaybookResult, PlaybookRun
 from dcapi.deploy.port import Done, Failed, Phase
-from dcapi.deploy.supervisor.run import DONE, LATE
+from dcapi.deploy.supervisor.playbook import DONE, LATE
 from dcapi.models.limits import is_region_name
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ def start() -> None:
     spec = spec_from_file_location(NAME, HERE / "__init__.py", submodule_search_locations=[str(HERE)])
     assert spec is not None
     sys.modules[NAME] = module_from_spec(spec)
-    import_module(f"{NAME}.run").main()
+    import_module(f"{NAME}.playbook").main()
 
 
 if __name__ == "__main__":

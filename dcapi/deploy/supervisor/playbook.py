@@ -117,7 +117,7 @@ def _play(job: dict[str, Any], folder: Path, masker: Masker, watch: Watch) -> Ou
         watch.start()
         diary = Diary(output)
         code = _run_playbook(job, folder, diary)
-        outcome = _judged(code, diary, watch, job)
+        outcome = judged(code, diary, watch, job)
         if outcome.status != DONE:
             output.write(f"{Path(job['playbook']).name}: {outcome.reason}\n")
     return outcome
@@ -130,7 +130,7 @@ def _write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
         _write_private(path, text)
 
 
-def _judged(code: int, diary: Diary, watch: Watch, job: Mapping[str, Any]) -> Outcome:
+def judged(code: int, diary: Diary, watch: Watch, job: Mapping[str, Any]) -> Outcome:
     """How it ended; one that came to its end by itself was not ended, whoever asked for that."""
     if code == 0:
         return Outcome(DONE, facts={name: diary.facts[name] for name in job["facts"] if name in diary.facts})
