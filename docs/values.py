@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dcapi.deploy.playbook_names import ANSIBLE_PREFIXES, INTERNAL_NAMES, OWN_NAMES, RESERVED_NAMES
+from dcapi.deploy.playbooks.names import ANSIBLE_PREFIXES, INTERNAL_NAMES, OWN_NAMES, RESERVED_NAMES
 from dcapi.models.bootstrap_forms import SYSTEM_MODES
 from dcapi.models.network_values import (
     ADMIN_KEYS,

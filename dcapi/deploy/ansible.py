@@ -20,17 +20,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dcapi.deploy import playbook_abort
-from dcapi.deploy.playbook_abort import is_aborted
-from dcapi.deploy.playbook_files import files_for, path_of, secrets_in
-from dcapi.deploy.playbook_folder import CONFIG_FILE, PlaybookFolder, PlaybookRun, take_slot
-from dcapi.deploy.playbook_outcome import FACTS, late, limit_of, outcome
-from dcapi.deploy.playbook_supervision import Supervisors, ask_to_end, has_ansible
-from dcapi.deploy.playbook_values import RunPaths, as_data, inventory_of, secrets_of, variables_of
-from dcapi.deploy.playbooks import OPTIONAL_PHASES, ansible_environment, playbook_of, playbooks_of
+from dcapi.deploy.playbooks import abort as playbook_abort
+from dcapi.deploy.playbooks.abort import is_aborted
+from dcapi.deploy.playbooks.files import files_for, path_of, secrets_in
+from dcapi.deploy.playbooks.folder import CONFIG_FILE, PlaybookFolder, PlaybookRun, take_slot
+from dcapi.deploy.playbooks.outcome import FACTS, late, limit_of, outcome
+from dcapi.deploy.playbooks.paths import OPTIONAL_PHASES, ansible_environment, playbook_of, playbooks_of
+from dcapi.deploy.playbooks.supervision import Supervisors, ask_to_end, has_ansible
+from dcapi.deploy.playbooks.supervisor.playbook import CANCELLED
+from dcapi.deploy.playbooks.supervisor.processes import end_everything
+from dcapi.deploy.playbooks.values import RunPaths, as_data, inventory_of, secrets_of, variables_of
 from dcapi.deploy.port import AbortState, Done, Failed, Phase, Running, StepState, Target
-from dcapi.deploy.supervisor.playbook import CANCELLED
-from dcapi.deploy.supervisor.processes import end_everything
 from dcapi.errors import SettingsError
 from dcapi.instance import InstanceFolder
 from dcapi.settings import Settings
@@ -237,7 +237,7 @@ class AnsibleDeployer:
         return Running(SHORTEST_LOOK)
 
     def _job(self, folder: PlaybookFolder, run: PlaybookRun, target: Target) -> dict[str, Any]:
-        """What the supervisor of a playbook is told (``dcapi/deploy/supervisor/``)."""
+        """What the supervisor of a playbook is told (``dcapi/deploy/playbooks/supervisor/``)."""
         phase = Phase(run.phase)
         uploaded = files_for(phase, target)
         paths = RunPaths(

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from dcapi.deploy.playbook_values import secrets_of
+from dcapi.deploy.playbooks.supervisor.diary import one_line
+from dcapi.deploy.playbooks.supervisor.masking import Masker
+from dcapi.deploy.playbooks.values import secrets_of
 from dcapi.deploy.port import AbortState, Deployer, Failed, Phase, StepState, Target
-from dcapi.deploy.supervisor.diary import one_line
-from dcapi.deploy.supervisor.masking import Masker
 from dcapi.log import fields
 
 logger = logging.getLogger(__name__)

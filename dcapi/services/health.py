@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from dcapi import audit_log
-from dcapi.deploy.playbooks import trouble_of_playbooks
+from dcapi.deploy.playbooks.paths import trouble_of_playbooks
 from dcapi.models.database_trouble import DatabaseTrouble
 from dcapi.runtime import Runtime
 

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from dcapi.deploy.ansible import AnsibleDeployer, PlaybookSettings
-from dcapi.deploy.playbook_folder import PlaybookFolder
+from dcapi.deploy.playbooks.folder import PlaybookFolder
+from dcapi.deploy.playbooks.supervisor.processes import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.deploy.port import AbortState, Phase, Running, StepState, Target
-from dcapi.deploy.supervisor.processes import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.lab.polling import wait_until
 
 SKIPPED = "ansible-runner is not installed: make install-ansible"

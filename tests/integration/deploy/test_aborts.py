@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dcapi.deploy import playbook_abort
+from dcapi.deploy.playbooks import abort as playbook_abort
+from dcapi.deploy.playbooks.supervisor.processes import SUPERVISOR_MARK, marked_processes
 from dcapi.deploy.port import Aborted, Done, Failed, Phase, Running
-from dcapi.deploy.supervisor.processes import SUPERVISOR_MARK, marked_processes
 from tests.integration.deploy.playbooks import (
     HANG,
     Task,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dcapi.deploy import playbook_outcome
+from dcapi.deploy.playbooks import outcome as playbook_outcome
 from dcapi.deploy.port import Done, Failed, NamedFile, Phase
 from tests.integration.deploy.playbooks import (
     HANG,

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from dcapi.deploy.playbooks.supervisor import processes as supervised
 from dcapi.deploy.port import Done, Failed, Phase, Running
-from dcapi.deploy.supervisor import processes as supervised
 from tests.integration.deploy.playbooks import (
     HANG,
     Workshop,

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from dcapi.deploy.playbook_names import LEFT_OUT, may_name_variable
+from dcapi.deploy.playbooks.names import LEFT_OUT, may_name_variable
 from dcapi.deploy.port import Done, Phase
 from tests.integration.deploy.playbooks import (
     Workshop,

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcapi.deploy import config_secrets as reading
-from dcapi.deploy.config_secrets import config_secrets
-from dcapi.deploy.playbook_values import secrets_of
+from dcapi.deploy.playbooks import config_secrets as reading
+from dcapi.deploy.playbooks.config_secrets import config_secrets
+from dcapi.deploy.playbooks.values import secrets_of
 from dcapi.deploy.port import Target
 from dcapi.models.secret_values import secret_texts
 

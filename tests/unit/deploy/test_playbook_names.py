@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dcapi.deploy.playbook_names import OWN_NAMES, may_name_variable
-from dcapi.deploy.playbook_values import secrets_of, variables_of
+from dcapi.deploy.playbooks.names import OWN_NAMES, may_name_variable
+from dcapi.deploy.playbooks.values import secrets_of, variables_of
 from dcapi.deploy.port import Phase
 from tests.unit.deploy.test_playbook_texts import PATHS, encoded, target
 

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcapi.deploy import ansible
-from dcapi.deploy.playbook_values import RunPaths, decoded, host_name, inventory_of, secrets_of, variables_of
+from dcapi.deploy.playbooks.supervisor.diary import Diary, Output, one_line
+from dcapi.deploy.playbooks.supervisor.masking import Masker
+from dcapi.deploy.playbooks.values import RunPaths, decoded, host_name, inventory_of, secrets_of, variables_of
 from dcapi.deploy.port import Phase, Target
 from dcapi.deploy.registry import deployer_of
-from dcapi.deploy.supervisor.diary import Diary, Output, one_line
-from dcapi.deploy.supervisor.masking import Masker
 from dcapi.errors import SettingsError
 from dcapi.settings import settings_from
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dcapi.deploy.supervisor.diary import Diary, Output
-from dcapi.deploy.supervisor.masking import Masker
-from dcapi.deploy.supervisor.playbook import CANCELLED, DONE, FAILED, LATE, Outcome, Watch, judged
+from dcapi.deploy.playbooks.supervisor.diary import Diary, Output
+from dcapi.deploy.playbooks.supervisor.masking import Masker
+from dcapi.deploy.playbooks.supervisor.playbook import CANCELLED, DONE, FAILED, LATE, Outcome, Watch, judged
 
 JOB = {"token": "t", "seconds": 5.0, "facts": ("region_name",)}
 

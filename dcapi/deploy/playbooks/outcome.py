@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from dcapi.deploy.playbook_folder import PlaybookResult, PlaybookRun
+from dcapi.deploy.playbooks.folder import PlaybookResult, PlaybookRun
+from dcapi.deploy.playbooks.supervisor.playbook import DONE, LATE
 from dcapi.deploy.port import Done, Failed, Phase
-from dcapi.deploy.supervisor.playbook import DONE, LATE
 from dcapi.models.limits import is_region_name
 
 logger = logging.getLogger(__name__)

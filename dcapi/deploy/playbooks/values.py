@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from dcapi.deploy.config_secrets import config_secrets
-from dcapi.deploy.playbook_files import file_variables
-from dcapi.deploy.playbook_names import variables_in
+from dcapi.deploy.playbooks.config_secrets import config_secrets
+from dcapi.deploy.playbooks.files import file_variables
+from dcapi.deploy.playbooks.names import variables_in
 from dcapi.deploy.port import Phase, Target
 from dcapi.models.secret_values import secret_texts
 

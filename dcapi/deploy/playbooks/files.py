@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dcapi.deploy.config_secrets import config_secrets
+from dcapi.deploy.playbooks.config_secrets import config_secrets
 from dcapi.deploy.port import NamedFile, Phase, Target
 
 # Phase → part of the upload → the variable with the path of that file.

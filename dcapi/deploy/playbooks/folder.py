@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dcapi.deploy.playbooks.supervisor.playbook import Outcome, write_result
+from dcapi.deploy.playbooks.supervisor.processes import end_everything
 from dcapi.deploy.port import Phase
-from dcapi.deploy.supervisor.playbook import Outcome, write_result
-from dcapi.deploy.supervisor.processes import end_everything
 
 OUTPUTS = "output"
 # What a playbook works with while it runs, secrets included.

@@ -1,4 +1,4 @@
-"""``python -I dcapi/deploy/supervisor/__main__.py FOLDER`` with the job on standard input.
+"""``python -I dcapi/deploy/playbooks/supervisor/__main__.py FOLDER`` with the job on standard input.
 
 The folder is loaded as a package of its own: as a part of ``dcapi`` it would load the whole service.
 """

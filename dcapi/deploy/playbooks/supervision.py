@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dcapi.deploy import supervisor
-from dcapi.deploy.playbook_folder import PlaybookFolder
-from dcapi.deploy.supervisor.processes import (
+from dcapi.deploy.playbooks import supervisor
+from dcapi.deploy.playbooks.folder import PlaybookFolder
+from dcapi.deploy.playbooks.supervisor.processes import (
     SUPERVISOR_MARK,
     end_everything,
     is_marked,

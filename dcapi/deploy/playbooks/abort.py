@@ -9,12 +9,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from dcapi.deploy.playbook_folder import AbortRequest, PlaybookFolder, PlaybookRun
-from dcapi.deploy.playbook_outcome import outcome
-from dcapi.deploy.playbook_supervision import ask_to_end, is_running
+from dcapi.deploy.playbooks.folder import AbortRequest, PlaybookFolder, PlaybookRun
+from dcapi.deploy.playbooks.outcome import outcome
+from dcapi.deploy.playbooks.supervision import ask_to_end, is_running
+from dcapi.deploy.playbooks.supervisor.playbook import CANCELLED, Outcome
+from dcapi.deploy.playbooks.supervisor.processes import end_everything
 from dcapi.deploy.port import Aborted, AbortState, Failed, Phase, Running
-from dcapi.deploy.supervisor.playbook import CANCELLED, Outcome
-from dcapi.deploy.supervisor.processes import end_everything
 
 ABORTED = "aborted"
 # Seconds that a playbook may say that it must not be ended now.

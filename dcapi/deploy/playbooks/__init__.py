@@ -1,0 +1,1 @@
+"""How playbooks of the operator are run: what each is told, what runs, and how it ended."""
