@@ -174,6 +174,7 @@ class AnsibleDeployer:
                 self._attended[folder.path] = folder
                 return Running(SHORTEST_LOOK)
             folder.write_run(replace(run, discarded=True))
+            folder.forget_abort_request(phase)
             ask_to_end(run.token)
         else:
             folder.forget(phase)

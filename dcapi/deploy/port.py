@@ -110,7 +110,8 @@ class Deployer(Protocol):
     def begin(self, phase: Phase, target: Target) -> StepState:
         """Start a phase; one that runs already (a process died in between) is not started again.
 
-        Another phase of the same subcloud is waited for; ``delete`` ends it instead.
+        ``Failed`` means that it could not begin; what began and failed at once is told by ``poll``. Another
+        phase of the same subcloud is waited for; ``delete`` ends it instead.
         """
 
     def poll(self, phase: Phase, target: Target) -> StepState:

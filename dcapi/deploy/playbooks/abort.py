@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from dcapi.deploy.playbooks.folder import AbortRequest, PlaybookFolder, PlaybookRun
+from dcapi.deploy.playbooks.folder import AbortRequest, PlaybookFolder, PlaybookResult, PlaybookRun
 from dcapi.deploy.playbooks.outcome import outcome
 from dcapi.deploy.playbooks.supervision import ask_to_end, is_running
 from dcapi.deploy.playbooks.supervisor.playbook import CANCELLED, Outcome
@@ -31,8 +31,8 @@ def abort(folder: PlaybookFolder, phase: Phase, *, is_free: bool, now: float) ->
     ``is_free``: the caller holds the folder's lock. ``now`` is in seconds, on the clock of ``began_at``.
     """
     run = folder.run(phase)
-    result = None if run is None or run.discarded else folder.result(run)
-    if run is not None and result is not None and result.status not in (CANCELLED, ABORTED):
+    result = None if run is None else _own_result(folder, run)
+    if run is not None and result is not None:
         return outcome(run, result)
     if is_free:
         folder.clear()
@@ -47,13 +47,17 @@ def abort(folder: PlaybookFolder, phase: Phase, *, is_free: bool, now: float) ->
 
 def is_aborted(folder: PlaybookFolder, run: PlaybookRun) -> bool:
     """Whether this run is being aborted, or was: it did not come to its own end before."""
-    result = folder.result(run)
-    is_over = result is not None and result.status not in (CANCELLED, ABORTED)
-    return not run.discarded and not is_over and folder.abort_request(run) is not None
+    return folder.abort_request(run) is not None and _own_result(folder, run) is None
+
+
+def _own_result(folder: PlaybookFolder, run: PlaybookRun) -> PlaybookResult | None:
+    """How a run ended by itself; None when it did not, or when that counts no longer."""
+    result = None if run.discarded else folder.result(run)
+    return None if result is None or result.status in (CANCELLED, ABORTED) else result
 
 
 def _aborted(folder: PlaybookFolder, phase: Phase, run: PlaybookRun | None, now: float) -> Aborted:
-    if run is None or run.discarded:  # it waited for its turn
+    if run is None:  # it waited for its turn
         run = PlaybookRun(uuid.uuid4().hex, phase.value, digest="", began_at=now, output="")
         folder.write_run(run)
     if folder.abort_request(run) is None:

@@ -115,6 +115,9 @@ class PlaybookFolder:
     def write_abort_request(self, phase: str, request: AbortRequest) -> None:
         self._write(self._abort_path(phase).name, asdict(request))
 
+    def forget_abort_request(self, phase: Phase) -> None:
+        self._abort_path(phase.value).unlink(missing_ok=True)
+
     def _abort_path(self, phase: str) -> Path:
         return self.path / f"{phase}.abort.json"
 
@@ -139,7 +142,7 @@ class PlaybookFolder:
     def forget(self, phase: Phase) -> None:
         """Let nobody take an earlier run of this phase for a later one."""
         (self.path / f"{phase.value}.run.json").unlink(missing_ok=True)
-        self._abort_path(phase.value).unlink(missing_ok=True)
+        self.forget_abort_request(phase)
         self.result_path(phase.value).unlink(missing_ok=True)
 
     def forget_secrets(self) -> None:

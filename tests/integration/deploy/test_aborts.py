@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dcapi.deploy.playbooks import abort as playbook_abort
-from dcapi.deploy.playbooks.supervisor.processes import SUPERVISOR_MARK, marked_processes
+from dcapi.deploy.playbooks.supervisor.processes import SUPERVISOR_MARK, TASK_MARK, marked_processes
 from dcapi.deploy.port import Aborted, Done, Failed, Phase, Running
 from tests.integration.deploy.playbooks import (
     HANG,
@@ -145,7 +145,7 @@ def test_a_playbook_is_not_ended_while_it_says_so(workshop: Workshop) -> None:
     wait_file(reached)
     other = workshop.deployer()
     assert [other.abort(Phase.INSTALL, TARGET) for _ in range(3)] == [Running(1.0)] * 3
-    assert len(processes(token)) > 2
+    assert marked_processes(TASK_MARK, token)
     gate.touch()
     assert aborted(other, Phase.INSTALL, TARGET) == Aborted()
     assert not lines.exists()
@@ -260,3 +260,20 @@ def test_a_phase_that_is_begun_during_its_abort_begins_anew(workshop: Workshop) 
     assert ended(deployer, Phase.INSTALL, TARGET) == Done()
     assert workshop.token(Phase.INSTALL) != token
     assert reached.read_text() == "reached\n" * 2
+
+
+def test_a_phase_that_waits_for_its_own_earlier_run_is_never_begun(workshop: Workshop) -> None:
+    lines = workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "{{ bootstrap_address }}"), HANG)
+    deployer, corrected = workshop.deployer(), destination_of(bootstrap_address="10.71.9.21")
+    begun(deployer, Phase.INSTALL, TARGET)
+    token = workshop.token(Phase.INSTALL)
+    wait_file(lines)
+    stop_supervisor(token)
+    begun(deployer, Phase.INSTALL, corrected)
+    assert isinstance(deployer.abort(Phase.INSTALL, corrected), Running)
+    kill_supervisor(workshop)
+    assert isinstance(workshop.deployer().poll(Phase.INSTALL, corrected), Running)
+    assert deployer.abort(Phase.INSTALL, corrected) == Aborted()
+    assert_it_stays_aborted(workshop, token)
+    assert lines.read_text() == "10.71.9.20\n"
