@@ -42,6 +42,8 @@ FOLDER = "playbooks"
 FILE_FIELDS = frozenset({"files", "cloud_init_config"})
 # So often a playbook is begun anew after the process that ran it died, before the phase counts as failed.
 MOST_INTERRUPTIONS = 2
+# Of a playbook that was cut off, and cannot be begun anew.
+LOST = "the playbook was cut off, and what it needs to be begun anew was lost or has expired"
 # Seconds between two looks: short at first, a tenth of what it took by now later on.
 SHORTEST_LOOK, LONGEST_LOOK = 0.3, 10.0
 # Seconds that the supervisor of a playbook has beyond its limit.
@@ -223,6 +225,8 @@ class AnsibleDeployer:
         self, folder: PlaybookFolder, lock: int, phase: Phase, target: Target, interruptions: int = 0
     ) -> StepState:
         folder.clear()
+        if not target.can_begin:
+            return Failed(LOST)
         folder.forget(phase)
         with self._starting, take_slot(self._settings.folder / "slots", self._settings.at_once) as slot:
             if slot is None or self._closed:

@@ -257,13 +257,15 @@ def _aborted(stage: Stage, view: DeployView, deployer: Deployer, now: float) -> 
 def _powered_off(view: DeployView, deployer: Deployer, now: float) -> NextStatus:
     """What is powered off is not waited for longer than it may take."""
     ask = deployer.poll if view.begun else deployer.begin
-    match ask(Phase.SHUTDOWN, view.target):
+    # What this needs is in the row.
+    target = replace(view.target, can_begin=True)
+    match ask(Phase.SHUTDOWN, target):
         case Running(seconds) if view.deadline is None or now < view.deadline:
             return NextStatus(Deploy.ABORTING_INSTALL, seconds, changes={"begun": True})
         case Failed(reason):
             return NextStatus(Deploy.INSTALL_FAILED, None, reason)
         case Running():
-            deployer.abort(Phase.SHUTDOWN, view.target)
+            deployer.abort(Phase.SHUTDOWN, target)
     return NextStatus(Deploy.INSTALL_ABORTED, None)
 
 

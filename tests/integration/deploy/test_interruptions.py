@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from dcapi.deploy.ansible import LOST
 from dcapi.deploy.playbooks.supervisor import processes as supervised
 from dcapi.deploy.port import Done, Failed, Phase, Running
 from tests.integration.deploy.playbooks import (
@@ -57,6 +59,30 @@ def test_ending_worker_ends_its_playbooks_and_the_next_begins_anew(workshop: Wor
     gate.touch()
     assert ended(workshop.deployer(), Phase.INSTALL, destination_of()) == Done()
     assert lines.read_text() == "begun\nbegun\n"
+
+
+def test_a_playbook_runs_to_its_end_after_what_it_needs_was_lost(workshop: Workshop) -> None:
+    gate, lines = workshop.folder / "gate", workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "begun"), wait_for(gate))
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, destination_of())
+    wait_file(lines)
+    lost = replace(destination_of(), can_begin=False)
+    assert isinstance(deployer.poll(Phase.INSTALL, lost), Running)
+    gate.touch()
+    assert ended(deployer, Phase.INSTALL, lost) == Done()
+
+
+def test_a_playbook_that_was_cut_off_is_not_begun_without_what_it_needs(workshop: Workshop) -> None:
+    lines = workshop.folder / "lines"
+    workshop.write(Phase.INSTALL, append(lines, "begun"), HANG)
+    deployer = workshop.deployer()
+    begun(deployer, Phase.INSTALL, destination_of())
+    wait_file(lines)
+    deployer.close()
+    lost = replace(destination_of(), can_begin=False)
+    assert workshop.deployer().poll(Phase.INSTALL, lost) == Failed(LOST)
+    assert lines.read_text() == "begun\n"
 
 
 def test_a_worker_ends_what_it_looks_after_for_one_that_died(workshop: Workshop) -> None:
