@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import make_url
 
 from dcapi import api, cli, migrations
-from dcapi.api import proxies, request_ids, safe_headers, site_certificates
+from dcapi.api import database_time, proxies, request_ids, safe_headers, site_certificates
 from dcapi.api.application import Application
 from dcapi.api.database import open_database, unit_of_work_of
 from dcapi.api.request import EXTENSION
@@ -27,6 +27,7 @@ from dcapi.jobs.shared_questions import SharedQuestions
 from dcapi.jobs.wakeup import Wakeup
 from dcapi.log import configure_logging
 from dcapi.models.database_probe import DatabaseProbe
+from dcapi.models.engine import request_seconds
 from dcapi.peers.directory import Peers
 from dcapi.preparation import Prepared, prepare
 from dcapi.runtime import Runtime
@@ -75,6 +76,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     guard.install(app, settings)
     api.register(app, settings)
     cli.register(app)
+    database_time.register(app, request_seconds(settings, prepared.database_uri))
     request_ids.register(app)  # last, so that whatever answers further in does so under an id
     safe_headers.register(app)
     proxies.register(app, settings)  # before all of it, so that everybody sees the same client

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from flask import request
 from sqlalchemy.exc import SQLAlchemyError
 
+from dcapi.api.database_time import left_of
 from dcapi.api.errors import is_busy
 from dcapi.api.request import from_peer, runtime, session
 from dcapi.auth.policy import may
+from dcapi.models.time_budget import waiting_at_most
 from dcapi.tasks.hold import LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -39,11 +42,18 @@ def is_exempt() -> bool:
 def patiently(use_case: Callable[[], Answer]) -> Answer:
     """Carry out a use case that has one transaction, for another site as often as it takes to find room.
 
-    Raises what it raises, also what passes once three patiences are over.
+    Raises what it raises, also what passes once three patiences are over; what the request waited for its
+    turn is part of them.
     """
     if not is_exempt():
         return use_case()
-    deadline = time.monotonic() + PATIENCES * runtime().settings.PEER_PATIENCE_SECONDS
+    seconds = left_of(PATIENCES * runtime().settings.PEER_PATIENCE_SECONDS, request.environ)
+    with waiting_at_most(seconds):
+        return _tried_again(use_case, time.monotonic() + seconds)
+
+
+def _tried_again(use_case: Callable[[], Answer], deadline: float) -> Answer:
+    """What the use case returns, as often as it takes until the deadline."""
     pause = FIRST_PAUSE
     while True:
         try:

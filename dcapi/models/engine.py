@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from dcapi.models.database_file import DatabaseFile, error_of, watch_file
 from dcapi.models.database_trouble import DatabaseTrouble
 from dcapi.models.keyring import Keyring
+from dcapi.models.time_budget import one_wait
 from dcapi.models.types import give_keyring
 from dcapi.models.writer_queue import QueuedConnection, WriterQueue
 from dcapi.settings import Settings
@@ -37,6 +38,8 @@ POOL_SECONDS = 8.0
 PREPARATION_SECONDS = 30.0
 # Seconds of waiting in the queue of writers from which on they are taken from the wait for other processes.
 NOTABLE_WAIT = 0.05
+# Seconds that a request may wait for the database in all, beyond those of its longest wait.
+SPARE_SECONDS = 1.0
 
 
 def database_uri(settings: Settings, instance: Path) -> str:
@@ -83,6 +86,12 @@ def most_connections(settings: Settings) -> int:
     """How many connections a worker may have open at once: one for each thread that may want one."""
     members = settings.JOB_THREADS * settings.PEER_MEMBER_THREADS
     return settings.THREADS + settings.JOB_THREADS + SPARE_CONNECTIONS + members
+
+
+def request_seconds(settings: Settings, uri: str) -> float:
+    """Seconds that one request may wait for the database in all, whatever it does there."""
+    longest = settings.SQLITE_BUSY_TIMEOUT if is_sqlite(uri) else settings.DATABASE_STATEMENT_TIMEOUT
+    return longest + SPARE_SECONDS
 
 
 def is_sqlite(uri: str) -> bool:
@@ -140,23 +149,28 @@ class _SqliteTurns:
         if connection.get_execution_options().get(READ_ONLY, False):
             connection.exec_driver_sql("BEGIN")
             return
+        with one_wait(self._busy_timeout) as seconds:
+            self._begin_writing(connection, seconds)
+
+    def _begin_writing(self, connection: Connection, seconds: float) -> None:
+        """Wait for the threads of this process and then for other processes, so many seconds in all."""
         driver: Any = connection.connection.dbapi_connection
         began = time.monotonic()
-        if not driver.take_turn(self._busy_timeout):
+        if not driver.take_turn(seconds):
             raise error_of(DatabaseTrouble.LOCKED)
         try:
-            self._begin_writing(connection, time.monotonic() - began)
+            self._lock_file(connection, max(seconds - (time.monotonic() - began), 0.0))
         except BaseException:
             driver.give_up_turn()
             raise
 
-    def _begin_writing(self, connection: Connection, waited: float) -> None:
-        """Take the lock that other processes want as well, within what is left of the time."""
-        if waited < NOTABLE_WAIT:
+    def _lock_file(self, connection: Connection, seconds: float) -> None:
+        """Take the lock that other processes want as well."""
+        if seconds > self._busy_timeout - NOTABLE_WAIT:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
         driver: Any = connection.connection.dbapi_connection
-        _set_busy_timeout(driver, max(self._busy_timeout - waited, 0.0))
+        _set_busy_timeout(driver, seconds)
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:

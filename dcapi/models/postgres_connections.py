@@ -14,17 +14,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg.errors import _WaitTimeout
+from psycopg.errors import QueryCanceled, _WaitTimeout
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 
 from dcapi.models.database_trouble import DatabaseTrouble, trouble_of
+from dcapi.models.time_budget import one_wait, waiting_at_least
 from dcapi.settings import Settings
 
 # Seconds that the client waits longer than the server, whose error says more.
 CLIENT_GRACE = 0.5
 # Seconds for the small question whether a kept connection still answers.
 PING_SECONDS = 2.0
+# Seconds for the end of a transaction, however little time the request has: what it did is kept, or undone.
+END_SECONDS = 1.0
 # Seconds after which a server gives up a transaction in which nothing happens: its client is gone.
 IDLE_TRANSACTION_SECONDS = 60
 # Seconds between two probes of a silent connection, and how many may go unanswered.
@@ -33,6 +36,7 @@ KEEPALIVE_COUNT = 3
 
 # A server whose sessions are to be left, all of them: after a failover, the next request finds the new one.
 WRONG_SERVER = frozenset({DatabaseTrouble.AWAY, DatabaseTrouble.READ_ONLY})
+TIME_IS_UP = "the request has waited for the database for as long as it may"
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -44,11 +48,27 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         if timeout is not None or self.limit is None:
             return super().wait(gen, interval, timeout)
+        with one_wait(self.limit) as seconds:
+            if not seconds:
+                raise QueryCanceled(TIME_IS_UP)
+            return self._wait(gen, interval, seconds)
+
+    def _wait(self, gen: Any, interval: float, seconds: float) -> Any:
         try:
-            return super().wait(gen, interval, self.limit)
+            return super().wait(gen, interval, seconds)
         except _WaitTimeout:
             self.close()
-            raise psycopg.OperationalError(f"the server did not answer within {self.limit:g} s") from None
+        if self.limit is not None and seconds < self.limit:
+            raise QueryCanceled(TIME_IS_UP)
+        raise psycopg.OperationalError(f"the server did not answer within {seconds:g} s")
+
+    def commit(self) -> None:
+        with waiting_at_least(END_SECONDS):
+            super().commit()
+
+    def rollback(self) -> None:
+        with waiting_at_least(END_SECONDS):
+            super().rollback()
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -118,10 +138,17 @@ def bound(engine: Engine, settings: Settings) -> None:
 
 
 def _leave_wrong_server(context: ExceptionContext) -> None:
-    """Take the connection out of the pool, and with it those that were made before."""
+    """Take the connection out of the pool, and with it those that were made before.
+
+    One that was closed because its request's time was up says nothing of the others.
+    """
     error = context.sqlalchemy_exception
-    if context.connection is not None and error is not None and trouble_of(error) in WRONG_SERVER:
+    if context.connection is None or error is None:
+        return
+    if trouble_of(error) in WRONG_SERVER:
         context.is_disconnect = True
+    elif isinstance(context.original_exception, QueryCanceled):
+        context.invalidate_pool_on_disconnect = False
 
 
 def _milliseconds(seconds: float) -> int:

@@ -52,6 +52,8 @@ class Connection:
         self.requests = 0
         self.request: Any = None
         self.body: IncomingBody | None = None
+        # When all of the request was there.
+        self.whole_at = self.since
         self.outbox = Outbox(sock)
         # Whether the main loop waits for something of it.
         self.is_watched = False
@@ -125,6 +127,7 @@ class Connection:
         """Take what has come of the body; returns whether it is whole. Raises what its framing raises."""
         assert self.body is not None
         self.body.take(self.ahead)
+        self.whole_at = time.monotonic()
         return self.body.is_whole
 
     def invite_body(self) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
+from dcapi.api.database_time import WAITED
 from dcapi.api.prefer import TURN_ENDED
 from dcapi.log import new_request_id, request_ids
 from dcapi.serving.body import BodyRoom
@@ -322,7 +323,7 @@ class Worker(ThreadWorker):
         )
         # Not what takes the answer: whether its client still waits is seen here.
         environ["gunicorn.socket"] = connection.sock
-        environ["wsgi.multithread"] = True
+        environ |= {"wsgi.multithread": True, WAITED: time.monotonic() - connection.whole_at}
         environ[TURN_ENDED] = partial(self.method_queue.defer, self.writers.step_back, connection)
         if not self.alive:
             response.force_close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from operator import eq
 from pathlib import Path
@@ -19,6 +20,7 @@ from dcapi.lab.polling import wait_until
 from dcapi.models.database_trouble import DatabaseTrouble, trouble_of
 from dcapi.models.engine import make_engine, read_only
 from dcapi.models.keyring import Keyring
+from dcapi.models.time_budget import waiting_at_most
 from dcapi.models.writer_queue import QueuedConnection
 from dcapi.settings import Settings
 
@@ -93,6 +95,33 @@ def test_a_writer_waits_no_longer_than_the_busy_timeout(engine: Engine, tmp_path
     write(hasty, 3)
     assert written(engine)[-1] == 3
     hasty.dispose()
+
+
+def trouble(work: Future[None]) -> DatabaseTrouble | None:
+    """What ended this work, well before the busy timeout."""
+    error = work.exception(BUSY_SECONDS / 2)
+    return None if error is None else trouble_of(error)
+
+
+def test_a_request_whose_time_is_spent_waits_no_more_and_may_write(engine: Engine) -> None:
+    with ThreadPoolExecutor(1) as pool, waiting_at_most(0.2):
+        with engine.begin() as other:
+            other.execute(text("INSERT INTO came VALUES (0)"))
+            refused = pool.submit(contextvars.copy_context().run, write, engine, 1)
+            assert trouble(refused) is DatabaseTrouble.LOCKED
+        write(engine, 2)
+    assert written(engine) == [0, 2]
+
+
+def test_time_that_is_left_bounds_the_wait_for_other_processes(engine: Engine, tmp_path: Path) -> None:
+    other_process = engine_of(tmp_path, BUSY_SECONDS)
+    with ThreadPoolExecutor(1) as pool, waiting_at_most(0.2), other_process.begin() as other:
+        other.execute(text("INSERT INTO came VALUES (0)"))
+        refused = pool.submit(contextvars.copy_context().run, write, engine, 1)
+        assert trouble(refused) is DatabaseTrouble.LOCKED
+    other_process.dispose()
+    write(engine, 2)
+    assert written(engine) == [0, 2]
 
 
 def test_a_writer_that_fails_keeps_nobody_waiting(engine: Engine) -> None:
