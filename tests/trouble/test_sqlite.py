@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.faults.processes import workers_of
 from tests.trouble.postgres_server import small_disk
 from tests.trouble.sick_site import SickSite, expect_refusal
 
@@ -95,8 +96,7 @@ def test_a_full_disk_is_named_and_reads_go_on(ward: Ward, site: SickSite) -> Non
 @contextmanager
 def no_larger_files(site: SickSite, size: int) -> Iterator[None]:
     """No process of the site writes beyond so many bytes of any file: the system answers with an error."""
-    pids = processes(site)
-    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in workers_of(site.site)}
     for pid, (_, hard) in before.items():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -104,12 +104,6 @@ def no_larger_files(site: SickSite, size: int) -> Iterator[None]:
     finally:
         for pid, limits in before.items():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-
-
-def processes(site: SickSite) -> list[int]:
-    """The workers of a site."""
-    master = site.site.pid
-    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
 
 
 def test_a_file_that_cannot_be_written_is_said_to_fail(ward: Ward, site: SickSite) -> None:
