@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, SessionTransaction
 
 from dcapi.api.disconnects import refuse_when_abandoned
@@ -53,13 +54,14 @@ def _abandon(transaction: SessionTransaction) -> None:
 db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": SiteSession})
 
 
-def open_database(app: Flask, settings: Settings, uri: str, keyring: Keyring) -> None:
-    """Bind the application to its database; the schema is expected to be current."""
+def open_database(app: Flask, settings: Settings, uri: str, keyring: Keyring) -> Engine:
+    """Bind the application to its database, whose schema is expected to be current; returns its engine."""
     app.config["SQLALCHEMY_DATABASE_URI"] = uri
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings, uri)
     db.init_app(app)
     with app.app_context():
         equip(db.engine, keyring, settings)
+        return db.engine
 
 
 def unit_of_work_of(app: Flask) -> UnitOfWork:

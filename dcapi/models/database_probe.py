@@ -1,4 +1,7 @@
-"""A look at the database from outside of its pool: whether it can be read and written, within seconds."""
+"""A look at the database from outside of its pool: whether it can be read and written, within seconds.
+
+What the process met lately counts as well: where a disk is full, the small write of a look may go well.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -24,6 +28,10 @@ LIMIT_SECONDS = 2
 WRITE_SECONDS = 3.0
 # Seconds after which a look that is under way in another thread counts as one that hangs.
 PATIENCE_SECONDS = 3 * LIMIT_SECONDS
+
+# A trouble that others met in their work counts for so many seconds, if it is one that a look may miss.
+MET_SECONDS = 10.0
+MAY_BE_MISSED = frozenset({DatabaseTrouble.FULL, DatabaseTrouble.FAILING})
 
 # What is there already, written as it is.
 WRITE = text("UPDATE site SET uuid = uuid")
@@ -52,7 +60,19 @@ class DatabaseProbe:
         self._last = Seen()
         self._written_at = self._begun_at = -WRITE_SECONDS
         self._told: DatabaseTrouble | None = None
+        # What others met, when, and what the driver said.
+        self._met: tuple[DatabaseTrouble, float, str] | None = None
         watch_file(self._engine)
+
+    def learn_from(self, engine: Engine) -> None:
+        """Take note of what those who work with this engine meet."""
+        event.listen(engine, "handle_error", self._note)
+
+    def _note(self, context: ExceptionContext) -> None:
+        error = context.sqlalchemy_exception
+        trouble = None if error is None else trouble_of(error)
+        if trouble in MAY_BE_MISSED:
+            self._met = trouble, time.monotonic(), str(context.original_exception)
 
     def look(self) -> Seen:
         """What the database does now.
@@ -80,8 +100,15 @@ class DatabaseProbe:
                 connection.rollback()
                 self._write(connection)
         except SQLAlchemyError as error:
-            return self._seen(trouble_of(error) or DatabaseTrouble.FAILING, read, error)
-        return self._seen(None, read, None)
+            reason = getattr(error, "orig", error)
+            return self._seen(trouble_of(error) or DatabaseTrouble.FAILING, read, reason)
+        return self._met_lately(read)
+
+    def _met_lately(self, read: bool | None) -> Seen:
+        if self._met is None or time.monotonic() - self._met[1] > MET_SECONDS:
+            return self._seen(None, read, None)
+        trouble, _, reason = self._met
+        return self._seen(trouble, read, reason)
 
     def _write(self, connection: Connection) -> None:
         """Unless that went well a moment ago, and nothing has failed since."""
@@ -91,13 +118,13 @@ class DatabaseProbe:
         connection.commit()
         self._written_at = time.monotonic()
 
-    def _seen(self, trouble: DatabaseTrouble | None, read: bool | None, error: Exception | None) -> Seen:
+    def _seen(self, trouble: DatabaseTrouble | None, read: bool | None, reason: object) -> Seen:
         """Say in the log what has changed: whoever asks does so every few seconds."""
         if trouble != self._told:
             if trouble is None:
                 logger.info("the database can be read and written again")
             else:
-                logger.error("the database is in trouble: %s (%s)", trouble, getattr(error, "orig", error))
+                logger.error("the database is in trouble: %s (%s)", trouble, reason)
             self._told = trouble
         return Seen(trouble, read)
 

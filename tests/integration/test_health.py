@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
@@ -116,6 +118,39 @@ def test_a_write_that_went_well_counts_for_a_moment(
     monkeypatch.setattr(database_probe, "WRITE_SECONDS", 0.0)
     assert readiness(client) == (200, [])
     assert writes.count("UPDATE") == 2
+
+
+def meet(app: Flask, monkeypatch: pytest.MonkeyPatch, sqlite: int, postgresql: str) -> None:
+    """Let one statement of the site's own fail with this code of its database."""
+
+    def refuse(*_: Any) -> None:
+        if db.engine.dialect.name == "sqlite":
+            error = sqlite3.OperationalError("it happened at secret-place")
+            error.sqlite_errorcode = sqlite
+            raise error
+        raise psycopg.errors.lookup(postgresql)("it happened at secret-place")
+
+    with app.app_context(), db.engine.connect() as connection, monkeypatch.context() as patch:
+        patch.setattr(db.engine.dialect, "do_execute", refuse)
+        with pytest.raises(DBAPIError):
+            connection.execute(text("INSERT INTO site VALUES (1)"))
+
+
+def test_a_full_disk_that_a_look_does_not_meet_is_told_for_a_while(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet(app, monkeypatch, sqlite3.SQLITE_FULL, "53100")
+    assert readiness(client) == (503, ["database full"])
+    assert b"secret-place" not in client.get("/readyz").data
+    monkeypatch.setattr(database_probe, "MET_SECONDS", 0.0)
+    assert readiness(client) == (200, [])
+
+
+def test_a_lock_that_somebody_met_is_no_trouble_of_the_database(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet(app, monkeypatch, sqlite3.SQLITE_BUSY, "55P03")
+    assert readiness(client) == (200, [])
 
 
 def test_a_file_that_was_replaced_or_removed_is_told(prepared_instance: Path, tmp_path: Path) -> None:

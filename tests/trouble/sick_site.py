@@ -18,6 +18,9 @@ SECONDS = 10.0
 # Seconds in which a site is well again.
 RECOVERY_SECONDS = 20.0
 
+# Words of a database that cannot even be read.
+UNREADABLE = {"away", "replaced"}
+
 LIST = "/v1.0/subclouds"
 GROUPS = "/v1.0/subcloud-groups"
 
@@ -64,6 +67,11 @@ class SickSite:
         """Whatever is wrong with the database, the process lives and says so, soon."""
         assert requests.get(f"{self.site.url}/healthz", timeout=2).status_code == 200
 
+    def expect_database(self, word: str) -> None:
+        """``/readyz`` names what is wrong with the database, and nothing that would not follow from it."""
+        wrong = {"database": word} | ({"migrations": "unknown"} if word in UNREADABLE else {})
+        expect_readiness(self.site, requests.codes.unavailable, **wrong)
+
     def expect_recovery(self) -> None:
         """The same process reads and writes again."""
         wait_until("the site to read", self.read, _is_ok, within=RECOVERY_SECONDS)
@@ -80,3 +88,17 @@ def expect_refusal(answer: requests.Response, text: str) -> None:
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
     assert text in answer.json()["description"]
+
+
+def readiness(site: LabSite) -> tuple[int, dict[str, str]]:
+    """The code of ``/readyz``, and the parts that are not ``ok``."""
+    answer = requests.get(f"{site.url}/readyz", timeout=SECONDS)
+    return answer.status_code, {part: word for part, word in answer.json()["checks"].items() if word != "ok"}
+
+
+def expect_readiness(site: LabSite, code: int, **wrong: str) -> None:
+    """``/readyz`` says so before long, and the process lives."""
+    wait_until(
+        f"/readyz to say {wrong}", lambda: readiness(site), (code, wrong).__eq__, within=RECOVERY_SECONDS
+    )
+    assert requests.get(f"{site.url}/healthz", timeout=2).ok

@@ -95,9 +95,9 @@ def site(ward: Ward) -> SickSite:
 
 
 @contextmanager
-def locked_table(server: PostgresServer) -> Iterator[None]:
+def locked_table(server: PostgresServer, table: str = "subcloud") -> Iterator[None]:
     with server.connected() as connection:
-        connection.execute("LOCK TABLE subcloud IN ACCESS EXCLUSIVE MODE")
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         yield
         connection.rollback()
 
@@ -112,7 +112,7 @@ def test_a_server_that_refuses_is_said_to_be_away(ward: Ward, site: SickSite) ->
     ward.wire.refuse()
     expect_refusal(site.read(), AWAY)
     expect_refusal(site.write(), AWAY)
-    site.expect_healthy()
+    site.expect_database("away")
 
 
 def test_a_server_that_crashes_is_found_again(ward: Ward, site: SickSite) -> None:
@@ -147,12 +147,17 @@ def test_a_locked_table_is_waited_for_and_not_for_ever(ward: Ward, site: SickSit
         site.expect_healthy()
 
 
+def test_a_lock_that_stays_is_told_by_readyz(ward: Ward, site: SickSite) -> None:
+    with locked_table(ward.server, "site"):
+        site.expect_database("locked")
+
+
 def test_packets_that_vanish_free_every_thread_in_time(ward: Ward, site: SickSite) -> None:
     many(site)
     ward.wire.swallow()
     assert set(many(site)) == {503}
     expect_refusal(site.read(), AWAY)
-    site.expect_healthy()
+    site.expect_database("away")
 
 
 def test_a_statement_whose_answer_vanishes_is_given_up(ward: Ward, site: SickSite) -> None:
@@ -177,7 +182,7 @@ def test_a_server_with_too_many_clients_is_said_to_be_away(ward: Ward, site: Sic
     wait_until("the site's sessions to end", lambda: fully_taken(ward.server, taken))
     ward.wire.accept()
     expect_refusal(site.read(), AWAY)
-    site.expect_healthy()
+    site.expect_database("away")
     for connection in taken:
         connection.close()
 
@@ -201,7 +206,7 @@ def test_a_full_disk_is_named_and_reads_go_on(ward: Ward, site: SickSite) -> Non
                 break
         expect_refusal(answer, "its disk is full")
         assert site.read().status_code == 200
-        site.expect_healthy()
+        site.expect_database("full")
     finally:
         filler.unlink()
 
@@ -220,6 +225,7 @@ def test_after_a_failover_the_read_only_server_is_left(ward: Ward, site: SickSit
     ward.standby.copy_from(ward.server, ward.disk)
     many(site)
     ward.server.administer("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    site.expect_database("read-only")
     ward.standby.promote()
     ward.wire.move(ward.standby.port)
     wait_until("a write to be refused", site.write, lambda answer: answer.status_code == 503, within=5)

@@ -6,16 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 
-from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite
-
-# Seconds that whoever asks waits.
-PATIENCE = 10
+from tests.trouble.sick_site import expect_readiness
 
 
 @pytest.fixture(scope="module")
@@ -26,25 +21,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
         yield made
 
 
-def readiness(site: LabSite) -> tuple[int, Any]:
-    answer = requests.get(f"{site.url}/readyz", timeout=PATIENCE)
-    wrong = {part: word for part, word in answer.json()["checks"].items() if word != "ok"}
-    return answer.status_code, wrong
-
-
-def expect(site: LabSite, code: int, **wrong: str) -> None:
-    wait_until(f"/readyz to say {wrong}", lambda: readiness(site) == (code, wrong), within=30)
-    assert requests.get(f"{site.url}/healthz", timeout=PATIENCE).ok
-
-
 def test_a_locked_database_is_told_and_forgotten(site: LabSite) -> None:
-    expect(site, 200)
+    expect_readiness(site, 200)
     file = Path(site.settings["INSTANCE_PATH"], "dcapi.sqlite3")
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        expect(site, 503, database="locked")
+        expect_readiness(site, 503, database="locked")
         other.execute("ROLLBACK")
-    expect(site, 200)
+    expect_readiness(site, 200)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +42,7 @@ def test_a_file_that_is_gone_is_told_and_taken_back(site: LabSite, name: str, go
     file = Path(site.settings["INSTANCE_PATH"], name)
     kept = file.rename(file.with_name("kept"))
     try:
-        expect(site, 503, **gone)
+        expect_readiness(site, 503, **gone)
     finally:
         kept.rename(file)
-    expect(site, 200)
+    expect_readiness(site, 200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -90,6 +91,7 @@ def test_a_full_disk_is_named_and_reads_go_on(ward: Ward, site: SickSite) -> Non
             reads = [pool.submit(site.read) for _ in range(32)]
             assert {read.result().status_code for read in reads} == {200}
         site.expect_healthy()
+        site.expect_database("full")
     site.expect_recovery()
 
 
@@ -110,6 +112,32 @@ def test_a_file_that_cannot_be_written_is_said_to_fail(ward: Ward, site: SickSit
     journal = ward.file.with_name(f"{ward.file.name}-wal")
     with no_larger_files(site, journal.stat().st_size):
         expect_refusal(write_until_refused(site), "its disk or its files fail")
+        assert site.read().status_code == 200
+        site.expect_healthy()
+        site.expect_database("failing")
+    site.expect_recovery()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[bool]:
+    """Whoever opens a file of this folder from now on cannot write to it; yields whether that can be done."""
+    bound = _run("mount", "--bind", str(folder), str(folder))
+    try:
+        yield bound and _run("mount", "-o", "remount,bind,ro", str(folder))
+    finally:
+        if bound:
+            _run("umount", str(folder))
+
+
+def _run(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_file_that_can_only_be_read_is_told(ward: Ward, site: SickSite) -> None:
+    with read_only(ward.disk) as is_bound:
+        if not is_bound:
+            pytest.skip("this machine lets nothing be mounted")
+        site.expect_database("read-only")
         assert site.read().status_code == 200
         site.expect_healthy()
     site.expect_recovery()
@@ -134,7 +162,7 @@ def test_nothing_is_written_into_a_file_that_was_removed(ward: Ward, site: SickS
     ward.file.rename(aside)
     expect_refusal(site.write(), "cannot be reached")
     expect_refusal(site.read(), "cannot be reached")
-    site.expect_healthy()
+    site.expect_database("away")
     assert not ward.file.exists()
     aside.rename(ward.file)
     site.expect_recovery()
@@ -148,7 +176,7 @@ def test_nothing_is_written_into_a_file_in_the_place_of_the_own_one(ward: Ward, 
     copy.replace(ward.file)
     expect_refusal(site.write(), "its file was replaced")
     expect_refusal(site.read(), "its file was replaced")
-    site.expect_healthy()
+    site.expect_database("replaced")
     assert ward.file.read_bytes() == before
     site.site.stop()
     site.start()
