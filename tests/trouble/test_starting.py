@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from dcapi.lab.polling import wait_until
 from dcapi.lab.site import LabSite, SiteFailedError
+from tests.faults.processes import workers_of
 from tests.postgres import SKIPPED, server_url, temporary_database
 
 
@@ -50,6 +54,16 @@ def test_another_site_on_the_same_data_is_refused_until_the_first_is_gone(site: 
         renamed.start()
         assert renamed.stop() == 0
     site.start()
+    assert site.stop() == 0
+
+
+def test_a_worker_that_dies_leaves_the_data_with_its_server(site: LabSite) -> None:
+    site.start()
+    [worker] = workers_of(site)
+    os.kill(worker, signal.SIGKILL)
+    wait_until("another worker to come up", lambda: workers_of(site), lambda now: now not in ([], [worker]))
+    site.wait_ready()
+    expect_refusal(beside(site, SITE_NAME="site-b"), "'site-a'", site.public_url)
     assert site.stop() == 0
 
 
