@@ -1,6 +1,7 @@
 """A wall clock for what must not end before its time because somebody set the clock ahead.
 
-The monotonic clock tells that the wall clock was set; no process knows what happened before its start.
+The monotonic clock tells that the wall clock was set. A worker gets by its fork what gunicorn's master saw,
+so that one which starts while the clock is ahead knows it; no server knows what happened before its start.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tokens that were revoked one by one: a file in the instance folder, which all processes of a site follow.
 
 A line for each, with its audit id and its end, below a first line that tells one file from another. Most of
-the time a line is added and read; when most of them have run out, the file is written anew.
+the time a line is added and read; when most of them ran out long ago, the file is written anew.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from dcapi.instance import InstanceFolder, Stamp, stamp_of
 
 REVOKED_TOKENS_FILE = "revoked-tokens"
 
-# Lines of tokens that have run out are left where they are, unless they are more than these and most.
+# Lines of tokens that ran out long ago are left where they are, unless they are more than these and most.
 MOST_OLD_LINES = 100
+# Seconds for which a line stays after its token's end: once a clock that is ahead is set back, the token is
+# good again.
+KEPT_SECONDS = 86_400.0
 
 NOT_NOTED = "The token cannot be revoked now: the instance folder cannot be written"
 NOT_READ = "Whether a token was revoked cannot be read now"
@@ -60,10 +63,10 @@ class RevokedTokens:
             raise Unavailable(NOT_NOTED) from error
 
     def _note(self, claims: Claims) -> None:
-        now = time.time()
-        valid = {audit_id: end for audit_id, end in self._ends.items() if end > now}
-        if not self._path.exists() or len(self._ends) > 2 * len(valid) + MOST_OLD_LINES:
-            lines = [f"# {secrets.token_hex(16)}\n", *(_line(*entry) for entry in valid.items())]
+        oldest = time.time() - KEPT_SECONDS
+        kept = {audit_id: end for audit_id, end in self._ends.items() if end > oldest}
+        if not self._path.exists() or len(self._ends) > 2 * len(kept) + MOST_OLD_LINES:
+            lines = [f"# {secrets.token_hex(16)}\n", *(_line(*entry) for entry in kept.items())]
             self._folder.replace(REVOKED_TOKENS_FILE, "".join(lines))
         self._folder.append(REVOKED_TOKENS_FILE, _line(claims.audit_id, claims.expires_at))
 

@@ -10,9 +10,10 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from dcapi.lab.scenarios.race import CREATION
 from dcapi.lab.shared_group import GROUPS, SharedGroup, associate, shared_group
 from dcapi.lab.site import LabSite
 from dcapi.tasks.holders import holder_of
+from tests.faults.processes import workers_of
 from tests.postgres import SKIPPED, server_url, temporary_database
 from tests.trouble.wrong_clock import HOUR, set_clock, sites_by_files
 
@@ -99,16 +101,27 @@ def test_a_deployment_ends_in_its_normal_time(pair: Pair, jump: Jump) -> None:
 
 
 @pytest.mark.skipif(server_url() is None, reason=SKIPPED)
-def test_a_deployment_ends_in_its_normal_time_on_postgresql(tmp_path: Path) -> None:
+def test_workers_that_start_while_the_clock_is_ahead_end_no_secret(tmp_path: Path) -> None:
+    """On PostgreSQL. They know by what their master saw before that the clock was set."""
     settings = {"WORKERS": "2", "DEPLOY_PHASE_SECONDS": str(PHASE_SECONDS)}
     with temporary_database() as uri, sites_by_files():
         site = LabSite("site-p", tmp_path, settings={**settings, "SQLALCHEMY_DATABASE_URI": uri})
         with closing(site), closing(Operator(site.url, site.admin_password)) as operator:
             site.start()
-            deploy_while_set(site, operator, member(900, "sluice-900", install=True), (HOUR, 0.0))
+            new = member(900, "sluice-900", install=True)
+            deploy_while_set(site, operator, new, (HOUR, 0.0), partial(kill_workers, site, operator))
 
 
-def deploy_while_set(site: LabSite, operator: Operator, new: Member, jump: Jump) -> None:
+def kill_workers(site: LabSite, operator: Operator) -> None:
+    # What it is connected by ends as well.
+    operator.close()
+    for worker in workers_of(site):
+        os.kill(worker, signal.SIGKILL)
+
+
+def deploy_while_set(
+    site: LabSite, operator: Operator, new: Member, jump: Jump, when_ahead: Callable[[], None] | None = None
+) -> None:
     """Set the clock in the middle of two phases, and expect the deployment to end well and in time."""
     until = time.monotonic() + NORMAL
     added = operator.add_subcloud(new.creation())
@@ -116,6 +129,8 @@ def deploy_while_set(site: LabSite, operator: Operator, new: Member, jump: Jump)
     for ahead in jump:
         seen = wait_for_another_phase(operator, added, seen)
         set_clock(site, ahead)
+        if when_ahead and ahead > 0:
+            when_ahead()
     wait_until(
         "the deployment to end",
         lambda: deploy_status(operator, added),

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from dcapi.auth import revoked_tokens
-from dcapi.auth.revoked_tokens import MOST_OLD_LINES, REVOKED_TOKENS_FILE, RevokedTokens
+from dcapi.auth.revoked_tokens import KEPT_SECONDS, MOST_OLD_LINES, REVOKED_TOKENS_FILE, RevokedTokens
 from dcapi.auth.tokens import Claims
 from dcapi.errors import Unavailable
 from dcapi.instance import InstanceFolder
@@ -54,12 +54,12 @@ def test_the_file_is_for_this_user_alone(folder: InstanceFolder, file: Path) -> 
 def test_tokens_that_ran_out_leave_the_file_and_others_stay(folder: InstanceFolder, file: Path) -> None:
     known, other = RevokedTokens(folder), RevokedTokens(folder)
     with time_machine.travel(NOON, tick=False) as clock:
-        known.revoke(token("stays", NOON + 3 * LIFETIME))
+        known.revoke(token("stays", NOON + KEPT_SECONDS + 3 * LIFETIME))
         for number in range(MOST_OLD_LINES + 2):
             known.revoke(token(f"old-{number}"))
         assert other.holds(token("old-0"))
-        clock.shift(LIFETIME)
-        known.revoke(token("new", NOON + 2 * LIFETIME))
+        clock.shift(KEPT_SECONDS + LIFETIME)
+        known.revoke(token("new", NOON + KEPT_SECONDS + 2 * LIFETIME))
         assert "old" not in file.read_text()
         for one in (known, other, RevokedTokens(folder)):
             assert one.holds(token("stays"))
@@ -67,10 +67,22 @@ def test_tokens_that_ran_out_leave_the_file_and_others_stay(folder: InstanceFold
             assert not one.holds(token("old-0"))
 
 
+def test_no_token_is_forgotten_because_the_clock_is_ahead_for_a_while(folder: InstanceFolder) -> None:
+    known = RevokedTokens(folder)
+    with time_machine.travel(NOON, tick=False) as clock:
+        known.revoke(token("a"))
+        clock.shift(2 * LIFETIME)
+        for number in range(MOST_OLD_LINES + 2):
+            known.revoke(token(f"new-{number}", NOON + 2 * LIFETIME))
+        clock.shift(-2 * LIFETIME)
+        assert RevokedTokens(folder).holds(token("a"))
+
+
 def test_a_file_that_was_written_anew_twice_is_read_from_its_beginning(
     folder: InstanceFolder, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revoked_tokens, "MOST_OLD_LINES", 0)
+    monkeypatch.setattr(revoked_tokens, "KEPT_SECONDS", 0.0)
     known, other = RevokedTokens(folder), RevokedTokens(folder)
     with time_machine.travel(NOON, tick=False) as clock:
         known.revoke(token("a", NOON + 1))
