@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from io import BytesIO
-from tempfile import TemporaryFile
 from typing import IO
 
 from gunicorn.http.body import ChunkedReader
@@ -13,6 +12,7 @@ from gunicorn.http.errors import ChunkMissingTerminator
 from gunicorn.http.unreader import Unreader
 
 from dcapi.serving.refusals import Refused
+from dcapi.serving.temporary_files import temporary_file
 
 # Bytes of a body that are kept in memory; more lie in a file.
 IN_MEMORY = 1024 * 1024
@@ -98,7 +98,7 @@ class IncomingBody:
         self.size += len(data)
         try:
             if isinstance(self._file, BytesIO) and self.size > IN_MEMORY:
-                kept, self._file = self._file, TemporaryFile()  # noqa: SIM115 (it lives with the request)
+                kept, self._file = self._file, temporary_file()
                 self._file.write(kept.getvalue())
             self._file.write(data)
         except OSError as error:  # the disk is full, or no file is left

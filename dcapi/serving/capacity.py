@@ -17,8 +17,9 @@ class Capacity:
     def __init__(self, settings: Settings) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         kept = min(OTHER_FILES + most_connections(settings), files // 2)
-        self.most = max(1, min(settings.CONNECTIONS, files - kept))
+        self._most = settings.CONNECTIONS
+        self._files = max(1, files - kept)
 
-    def has_room(self, connections: int) -> bool:
-        """Whether there is room for one more beside these."""
-        return connections < self.most
+    def has_room(self, connections: int, temporary: int) -> bool:
+        """Whether there is room for one more beside these; ``temporary``: the files of large requests."""
+        return connections < self._most and connections + temporary < self._files

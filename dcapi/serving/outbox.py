@@ -7,8 +7,9 @@ import ssl
 import time
 from collections import deque
 from contextlib import suppress
-from tempfile import TemporaryFile
 from typing import IO
+
+from dcapi.serving.temporary_files import temporary_file
 
 # Bytes of an answer that are kept in memory; more lie in a file.
 IN_MEMORY = 1024 * 1024
@@ -38,7 +39,7 @@ class Outbox:
         """Keep this for later; raises OSError when there is no room for it on the disk."""
         if self._file is None and self._size + len(data) > IN_MEMORY:
             with suppress(OSError):  # no file is left: then it stays in memory, as the application had it
-                self._file = TemporaryFile()  # noqa: SIM115 (it lives as long as the answer)
+                self._file = temporary_file()
         if self._file is not None:
             self._file.write(data)
         else:

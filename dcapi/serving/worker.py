@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from dcapi.api.database_time import WAITED
 from dcapi.api.prefer import TURN_ENDED
 from dcapi.log import new_request_id, request_ids
+from dcapi.serving import temporary_files
 from dcapi.serving.body import BodyRoom
 from dcapi.serving.capacity import Capacity
 from dcapi.serving.connection import Connection, Stage
@@ -181,7 +182,7 @@ class Worker(ThreadWorker):
             self._begin(sock, client, listener.getsockname())
 
     def _has_room(self) -> bool:
-        return self.capacity.has_room(len(self.stages) + len(self.lingering))
+        return self.capacity.has_room(len(self.stages) + len(self.lingering), temporary_files.count())
 
     def _may_accept(self) -> bool:
         if time.monotonic() < self._paused_until:

@@ -122,7 +122,7 @@ def test_a_body_that_finds_no_file_is_answered_503(monkeypatch: pytest.MonkeyPat
         raise OSError("no file is left")
 
     monkeypatch.setattr(body, "IN_MEMORY", 1)
-    monkeypatch.setattr(body, "TemporaryFile", refuse)
+    monkeypatch.setattr(body, "temporary_file", refuse)
     with pytest.raises(Refused) as refused:
         IncomingBody(LIMIT, BodyRoom(LIMIT), 2).take(bytearray(2))
     assert refused.value.failure.code == 503

@@ -73,7 +73,7 @@ def test_an_answer_that_finds_no_file_stays_in_memory(monkeypatch: pytest.Monkey
         raise OSError("no file is left")
 
     monkeypatch.setattr(outbox, "IN_MEMORY", 1)
-    monkeypatch.setattr(outbox, "TemporaryFile", refuse)
+    monkeypatch.setattr(outbox, "temporary_file", refuse)
     client = SlowSocket(1000)
     answer = outbox_to(client)
     answer.sendall(b"large")
