@@ -183,7 +183,8 @@ class Settings:
     PEER_CLIENT_CERTIFICATE_FILE: str = ""
     # File with the key of that certificate, without a passphrase; empty: it is in the same file.
     PEER_CLIENT_KEY_FILE: str = ""
-    # Largest answer accepted from a peer, in bytes.
+    # Largest list of members that is accepted from a peer, in bytes. Any other answer may have 8 MiB, or four
+    # times MAX_YAML_LENGTH if that is more, but no more than this.
     PEER_MAX_ANSWER: int = 64 * 1024 * 1024
     # Members of a group that are sent to a peer side by side.
     PEER_MEMBER_THREADS: int = 10
