@@ -10,8 +10,10 @@ from flask.wrappers import Response
 from sqlalchemy.orm import Session
 
 from dcapi.api.bodies import prefer_wait
+from dcapi.api.database_time import LEAST_SECONDS
 from dcapi.api.request import runtime
 from dcapi.models.engine import read_only
+from dcapi.models.time_budget import waiting_at_most
 
 # Seconds between two looks at the outcome: first soon, then seldom.
 FIRST_PAUSE = 0.02
@@ -34,7 +36,8 @@ def wait_for_outcome(is_there: Callable[[Session], bool], seconds: float | None 
     with runtime().waiters.attempt() as entered:
         if entered:
             request.environ.get(TURN_ENDED, lambda: None)()
-            _poll(is_there, seconds)
+            with waiting_at_most(max(seconds, LEAST_SECONDS)):
+                _poll(is_there, seconds)
             if preferred is not None:
                 after_this_request(_say_applied)
     return entered

@@ -12,9 +12,11 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from dcapi.api.database import db
 from dcapi.api.database_time import WAITED
+from dcapi.api.prefer import wait_for_outcome
 from dcapi.models.database_trouble import DatabaseTrouble, trouble_of
 from dcapi.models.engine import make_engine
 from dcapi.models.keyring import Keyring
@@ -127,3 +129,19 @@ def test_what_waited_for_its_turn_hardly_waits_for_the_database(patient_site: Fl
         other.rollback()
     change()
     assert codes == [503, 200]
+
+
+def test_whoever_prefers_to_wait_for_an_outcome_looks_for_as_long(patient_site: Flask) -> None:
+    with patient_site.app_context():
+        if db.engine.dialect.name == "sqlite":
+            pytest.skip("who only reads waits for nobody on SQLite")
+    looks: list[int] = []
+
+    def is_there(session: Session) -> bool:
+        session.execute(text("SELECT pg_sleep(0.15)"))
+        looks.append(1)
+        return len(looks) == 3
+
+    with patient_site.test_request_context(headers={"Prefer": "wait=50"}), waiting_at_most(0.2):
+        assert wait_for_outcome(is_there)
+    assert len(looks) == 3
