@@ -30,8 +30,8 @@ HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 REMOTE_USER = "sysadmin"
 # Phases that bring a release to the subcloud, and are told which under the platform's name for it.
 INSTALLING = frozenset({Phase.CREATE, Phase.INSTALL, Phase.BOOTSTRAP})
-# Phases that log in at the BMC alone, and need no password of the system.
-WITHOUT_PASSWORD = frozenset({Phase.SHUTDOWN})
+# Phases that log in nowhere on the subcloud, and need no password of its system.
+WITHOUT_PASSWORD = frozenset({Phase.CREATE, Phase.SHUTDOWN})
 
 
 @dataclass(frozen=True)
