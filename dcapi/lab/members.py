@@ -71,6 +71,14 @@ class Member:
             parts |= {"install_values": self.install_values, "bmc_password": base64_text(BMC_PASSWORD)}
         return parts
 
+    def phased_creation(self) -> Values:
+        """The parts of the POST that creates it, and deploys nothing."""
+        return {name: part for name, part in self.creation().items() if name != "sysadmin_password"}
+
+    def for_phase(self) -> Values:
+        """The parts of a PATCH that begins a phase with what is stored."""
+        return {"sysadmin_password": base64_text(SYSADMIN_PASSWORD)}
+
     def joining(self, group: object) -> Values:
         """The parts of the PATCH that makes it a member of a peer group."""
         return {

@@ -22,8 +22,10 @@ LIST_KEYS = {
     "subcloud-groups": "subcloud_groups",
 }
 
+PHASES = "phased-subcloud-deploy"
+
 # Parts of a subcloud's request that travel as files, with the name that a client gives them.
-FILE_PARTS = ("bootstrap_values", "install_values")
+FILE_PARTS = ("bootstrap_values", "install_values", "deploy_config")
 
 # Seconds for connecting, and for an answer beyond what a request asked to wait.
 CONNECT_SECONDS = 5.0
@@ -169,6 +171,15 @@ class Operator:
 
     def update_subcloud(self, reference: object, fields: Json) -> Json:
         return dict(self.call("PATCH", _path("subclouds", reference), files=multipart(fields)))
+
+    def create_in_phases(self, fields: Json) -> Json:
+        """Create a subcloud and deploy nothing yet; returns it when its creation has ended."""
+        return dict(self.call("POST", f"{API}/{PHASES}", files=multipart(fields)))
+
+    def run_phase(self, reference: object, verb: str, fields: Json | None = None) -> Json:
+        """Let what a verb stands for begin (``install``, ``abort`` and so on); returns the subcloud."""
+        path = f"{_path(PHASES, reference)}/{verb}"
+        return dict(self.call("PATCH", path, files=multipart(fields or {})))
 
 
 def password_authentication(user: str, password: str) -> Json:

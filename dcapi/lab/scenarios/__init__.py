@@ -21,6 +21,7 @@ from dcapi.lab.scenarios.membership import (
 )
 from dcapi.lab.scenarios.original_peer import lost_original_is_taken_over
 from dcapi.lab.scenarios.outage import changes_with_the_peer_down_fail
+from dcapi.lab.scenarios.phases import group_is_deployed_in_phases
 from dcapi.lab.scenarios.race import change_during_a_sync_is_not_lost
 from dcapi.lab.scenarios.recovery import (
     killed_site_finishes_its_sync,
@@ -57,4 +58,5 @@ SCENARIOS = (
     Scenario(10, "a change during a sync is not lost", change_during_a_sync_is_not_lost),
     Scenario(11, "a lost site's subclouds are taken over, and go home again", lost_site_is_taken_over),
     Scenario(12, "the same with an original at the other end, and no storm", lost_original_is_taken_over),
+    Scenario(13, "a group is deployed in phases, an installation is resumed", group_is_deployed_in_phases),
 )
