@@ -14,11 +14,19 @@ from dcapi.api.database import db
 from dcapi.api.request import EXTENSION
 from dcapi.jobs.inline import InlineJobs
 from dcapi.models import Base, PeerGroupAssociation, Subcloud
-from dcapi.models.states import Availability, Prestage, SyncStatus
+from dcapi.models.states import Availability, Deploy, Prestage, SyncStatus
 from dcapi.sync.watch.recheck import RECHECK
 from tests.integration.bad_input.calls import FORM_TYPE, File, form_bytes
 from tests.site_client import SiteClient
-from tests.subcloud_forms import ADDRESS, bootstrap_values, form, new_form, secondary_form
+from tests.subcloud_forms import (
+    ADDRESS,
+    PASSWORD,
+    bootstrap_values,
+    form,
+    install_values,
+    new_form,
+    secondary_form,
+)
 
 FOREIGN_SITE = "5f0c5a0e-7d51-4a6c-9b53-6a3b0d3a9c11"
 
@@ -42,6 +50,13 @@ NORTH, SOUTH = 1, 2  # system peers; nothing is associated with the second one
 LED, COPY, LOOSE = 1, 2, 3  # groups: led here with an association, led elsewhere, without an association
 PRIMARY, NON_PRIMARY = 1, 2  # associations of LED and COPY with NORTH
 MEMBER, FREE, OFFLINE, SECONDARY, PRESTAGED = "quay-1", "quay-2", "quay-3", "quay-4", "quay-5"
+# In the middle of a deployment: created, with install values; bootstrapped; being installed.
+CREATED, BOOTSTRAPPED, INSTALLING = "quay-6", "quay-7", "quay-8"
+IN_PHASES = {
+    CREATED: Deploy.CREATE_COMPLETE,
+    BOOTSTRAPPED: Deploy.BOOTSTRAP_COMPLETE,
+    INSTALLING: Deploy.INSTALLING,
+}
 COAST = 2  # a subcloud group without subclouds
 NEW = 9  # the number of a subcloud that is not there yet
 # Bytes; a setting of the site that the table is tried on.
@@ -59,6 +74,9 @@ def build(app: Flask, operator: SiteClient, other_site: SiteClient) -> None:
     _made(operator.post("/subcloud-groups", json={**SUBCLOUD_GROUP, "name": "coast"}))
     for number in (1, 2, 3, 5):
         _made(operator.post("/subclouds", **new_form(number)))
+    installed = {"install_values": install_values(), "bmc_password": PASSWORD}
+    for number in (6, 7, 8):
+        _made(operator.post("/subclouds", **new_form(number, **installed)))
     _run_jobs(app)
     for name in (MEMBER, FREE):
         _made(operator.patch(f"/subclouds/{name}", **form(management__state="managed")))
@@ -107,10 +125,13 @@ def _settle(app: Flask) -> None:
         statuses = {PeerGroupAssociation.sync_status: SyncStatus.IN_SYNC}
         db.session.execute(update(PeerGroupAssociation).values(statuses))
         offline = {Subcloud.availability_status: Availability.OFFLINE}
-        away = Subcloud.name.in_([OFFLINE, PRESTAGED])
+        away = Subcloud.name.in_([OFFLINE, PRESTAGED, CREATED, BOOTSTRAPPED, INSTALLING])
         db.session.execute(update(Subcloud).where(away).values(offline))
         prestaging = {Subcloud.prestage_status: Prestage.PRESTAGING}
         db.session.execute(update(Subcloud).where(Subcloud.name == PRESTAGED).values(prestaging))
+        for name, status in IN_PHASES.items():
+            at_phase = {Subcloud.deploy_status: status}
+            db.session.execute(update(Subcloud).where(Subcloud.name == name).values(at_phase))
         db.session.commit()
 
 
