@@ -36,6 +36,8 @@ from tests.trouble.wrong_clock import HOUR, set_clock, sites_by_files
 PHASE_SECONDS = 1.5
 # Seconds within which a deployment ends, a peer is found away or back, and work goes to another holder.
 NORMAL = 20.0
+# And for workers to come up in the middle of it.
+START_SECONDS = 20.0
 # What a subcloud shows while the deployer is at a phase.
 PHASES = {"creating", "installing", "bootstrapping", "configuring"}
 # Seconds for which a token is good, and that a test may take meanwhile.
@@ -123,7 +125,7 @@ def deploy_while_set(
     site: LabSite, operator: Operator, new: Member, jump: Jump, when_ahead: Callable[[], None] | None = None
 ) -> None:
     """Set the clock in the middle of two phases, and expect the deployment to end well and in time."""
-    until = time.monotonic() + NORMAL
+    until = time.monotonic() + NORMAL + (START_SECONDS if when_ahead else 0)
     added = operator.add_subcloud(new.creation())
     seen = "none"
     for ahead in jump:

@@ -57,6 +57,7 @@ def test_another_site_on_the_same_data_is_refused_until_the_first_is_gone(site: 
     assert site.stop() == 0
 
 
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
 def test_a_worker_that_dies_leaves_the_data_with_its_server(site: LabSite) -> None:
     site.start()
     [worker] = workers_of(site)
