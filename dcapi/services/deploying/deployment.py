@@ -46,7 +46,7 @@ ENROLMENT_LASTS = frozenset({Deploy.ENROLLING, Deploy.ENROLL_FAILED})
 
 logger = logging.getLogger(__name__)
 
-DEPLOYMENT_LOST = "What the deployment needs was lost or has expired: deploy the subcloud again."
+DEPLOYMENT_LOST = "What the deployment needs was lost or has expired: resume it, or deploy it again."
 
 # In the details of a task: the installation was aborted, and the node is to be powered off.
 POWERS_OFF = "powers_off"
