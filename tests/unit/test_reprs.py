@@ -25,6 +25,7 @@ HARMLESS = {
     ("Settings", "TOKEN_TTL_SECONDS"),
     ("Settings", "KEYSTONE_TOKEN_CACHE_SECONDS"),
     ("Settings", "OPERATION_SECRET_TTL"),
+    ("AbortRequest", "token"),
     ("PlaybookRun", "token"),
     ("PlaybookResult", "token"),
 }
