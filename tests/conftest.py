@@ -39,10 +39,20 @@ def site_settings(instance: Path, **more: Any) -> dict[str, Any]:
     }
 
 
+# Bytes above which a value is no name for a test.
+LONGEST_BYTES_ID = 40
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """A process more than there are cores for ``-n auto``: tests of real servers mostly wait for them."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: an archive holds the time at which it was made, so its own name would
+    differ between the processes that run the tests."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_BYTES_ID else None
 
 
 def pytest_collection_finish() -> None:
