@@ -17,6 +17,7 @@ SUBCLOUD = sa.table(
     sa.column("id", sa.Integer),
     sa.column("deploy_status", sa.String),
     sa.column("availability_status", sa.String),
+    sa.column("error_description", sa.Text),
     sa.column("phases_left", sa.JSON),
     sa.column("data_install", sa.Text),
 )
@@ -40,7 +41,7 @@ BEHIND = {
 # A deployment never rested there: it was about to begin the next phase.
 COMPLETE = {"deploy_status": "complete", "availability_status": "online"}
 ENDED = ("create-complete", "install-complete", "bootstrap-complete")
-# What an older version knows none of, and what it says instead.
+# What an older version knows none of, and what it says instead: the same phases can be resumed from there.
 OLDER_WORDS = {
     "pre-install-failed": "install-failed",
     "aborting-install": "install-failed",
@@ -51,7 +52,31 @@ OLDER_WORDS = {
     "pre-config-failed": "config-failed",
     "aborting-config": "config-failed",
     "config-aborted": "config-failed",
+    "pre-init-enroll": "install-failed",
+    "pre-init-enroll-failed": "install-failed",
+    "initiating-enroll": "install-failed",
+    "init-enroll-complete": "install-failed",
+    "init-enroll-failed": "install-failed",
+    "pre-enroll": "install-failed",
+    "pre-enroll-failed": "install-failed",
+    "enrolling": "install-failed",
+    "enroll-failed": "install-failed",
+    "enroll-complete": "config-failed",
 }
+# Where a deployment has an end before the subcloud is complete: an older version would take it further.
+ENDS_EARLY = {
+    "pre-deploy": "create-failed",
+    "creating": "create-failed",
+    "create-complete": "install-failed",
+    "pre-install": "install-failed",
+    "installing": "install-failed",
+    "install-complete": "bootstrap-failed",
+    "pre-bootstrap": "bootstrap-failed",
+    "bootstrapping": "bootstrap-failed",
+    "bootstrap-complete": "config-failed",
+}
+NO_ERRORS = "No errors present"
+NOT_KNOWN = "What was done with it is not known to this version: deploy the subcloud again."
 
 
 def upgrade() -> None:
@@ -127,10 +152,22 @@ def _left(connection: sa.Connection, row: sa.RowMapping) -> list[str]:
 
 
 def downgrade() -> None:
+    connection = op.get_bind()
+    left = sa.func.coalesce(sa.cast(SUBCLOUD.c.phases_left, sa.Text), "null")
     for word, older in OLDER_WORDS.items():
-        change = sa.update(SUBCLOUD).where(SUBCLOUD.c.deploy_status == word).values(deploy_status=older)
-        op.execute(change)
+        _say(connection, older, SUBCLOUD.c.deploy_status == word)
+    for word, older in ENDS_EARLY.items():
+        ends_early = sa.or_(left.in_(("null", "[]")), left.like("%enroll%"))
+        _say(connection, older, SUBCLOUD.c.deploy_status == word, ends_early)
     op.drop_table("cloud_init_config")
     op.drop_table("subcloud_backup")
     for name in ("vcsr", "initial_deployment", "phases_left"):
         op.drop_column("subcloud", name)
+
+
+def _say(connection: sa.Connection, status: str, *which: sa.ColumnElement[bool]) -> None:
+    """Let subclouds have a status that an older version knows, with a reason; one that is there stays."""
+    old = SUBCLOUD.c.error_description
+    reason = sa.case((old == NO_ERRORS, NOT_KNOWN), else_=old)
+    values = {"deploy_status": status, "error_description": reason}
+    connection.execute(sa.update(SUBCLOUD).where(*which).values(values))

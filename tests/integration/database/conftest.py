@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +22,11 @@ def old(request: pytest.FixtureRequest, prepared_instance: Path, tmp_path: Path)
         pytest.skip(SKIPPED)
     with temporary_database() as uri:
         yield OldDatabase(uri, keyring)
+
+
+@pytest.fixture
+def instance(prepared_instance: Path, tmp_path: Path) -> Path:
+    """A folder with keys and users, and no database."""
+    folder = tmp_path / "instance"
+    shutil.copytree(prepared_instance, folder, ignore=shutil.ignore_patterns("*.sqlite3*"))
+    return folder

@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic import command
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Engine, MetaData, Table, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Table, insert, select, text
 
 from dcapi import migrations
 from dcapi.models.engine import make_engine
@@ -97,12 +97,19 @@ class OldDatabase:
         return self.keyring.encrypt(b"c2VhbA==").decode()
 
     def go_to(self, revision: str) -> None:
+        """Bring the tables up, or back, to a revision; ``head`` is the last one."""
         engine = self.engine()
         with engine.begin() as connection:
-            if revision == BEFORE:
-                command.downgrade(migrations._config(connection), revision)
-            else:
-                command.upgrade(migrations._config(connection), revision)
+            is_back = revision < str(connection.scalar(text("SELECT version_num FROM alembic_version")))
+            go = command.downgrade if is_back else command.upgrade
+            go(migrations._config(connection), revision)
+        engine.dispose()
+
+    def execute(self, statement: str, **values: Any) -> None:
+        """Execute a statement that changes rows."""
+        engine = self.engine()
+        with engine.begin() as connection:
+            connection.execute(text(statement), values)
         engine.dispose()
 
     def read(self, table: str) -> list[Row]:

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from flask import Flask
 
-import dcapi
-from dcapi import KINDS, create_app, prepare
-from dcapi.api.database import db
-from dcapi.api.request import EXTENSION
+from dcapi import prepare
 from dcapi.errors import SettingsError
-from dcapi.jobs.inline import InlineJobs
 from dcapi.migrations import head
 from dcapi.models import PeerGroupAssociation, Subcloud, SubcloudPeerGroup
-from dcapi.peers.errors import PeerUnavailable
-from dcapi.runtime import Runtime
 from dcapi.settings import settings_from
-from dcapi.sync.reconcile import Reconciler
-from dcapi.tasks.runner import tasks_due
-from tests.conftest import site_settings
-from tests.fakes.peer import FakePeer, FakePeers
-from tests.fakes.peer_site import FakeSite
-from tests.integration.beside_peer import PEER_UUID
 from tests.integration.database.old_database import (
     BEFORE,
     DEPLOYMENT,
@@ -44,7 +26,8 @@ from tests.integration.database.old_database import (
     OldDatabase,
     teardown,
 )
-from tests.integration.kept_tasks import make_due, tasks
+from tests.integration.database.upgraded_site import settings, upgraded
+from tests.integration.kept_tasks import tasks
 from tests.integration.subclouds.verbs import NETWORK
 
 # Status of a deployment → where it fails from there.
@@ -77,67 +60,6 @@ MEMBERS = (
 )
 # Ids that subclouds had that were deleted.
 FIRST_RUIN, SECOND_RUIN = 801, 802
-# Rounds of the reconciler after which everything has ended.
-ENOUGH = 20
-
-
-@pytest.fixture
-def instance(prepared_instance: Path, tmp_path: Path) -> Path:
-    """A folder with keys and users, and no database."""
-    folder = tmp_path / "instance"
-    shutil.copytree(prepared_instance, folder, ignore=shutil.ignore_patterns("*.sqlite3*"))
-    return folder
-
-
-def settings(old: OldDatabase, instance: Path, **more: Any) -> dict[str, Any]:
-    given = {"SQLALCHEMY_DATABASE_URI": old.uri, "ADMIN_PASSWORD": "", "REHOME_RETRY_SECONDS": 0}
-    return site_settings(instance, **given, **more)
-
-
-@dataclass
-class Upgraded:
-    """The site after its first start with the new code; its peer is away."""
-
-    app: Flask
-
-    @property
-    def runtime(self) -> Runtime:
-        built: Runtime = self.app.extensions[EXTENSION]
-        return built
-
-    def finish(self) -> None:
-        """Let the reconciler find what is due until nothing is left to do."""
-        jobs = self.runtime.jobs
-        assert isinstance(jobs, InlineJobs)
-        for _ in range(ENOUGH):
-            make_due(self.runtime)
-            Reconciler(self.runtime, [partial(tasks_due, self.runtime, KINDS)]).sweep()
-            jobs.run_waiting(delayed=False)
-            if not tasks(self.runtime):
-                return
-        raise AssertionError([(task.kind, task.subject_id) for task in tasks(self.runtime)])
-
-    def read(self, model: Any, row_id: int) -> Any:
-        with self.runtime.unit_of_work() as session:
-            return session.get_one(model, row_id)
-
-    def subcloud(self, row_id: int) -> tuple[str, str]:
-        """Deploy status, and why it is that."""
-        row = self.read(Subcloud, row_id)
-        return row.deploy_status, row.error_description
-
-
-@contextmanager
-def upgraded(
-    old: OldDatabase, instance: Path, monkeypatch: pytest.MonkeyPatch, **more: Any
-) -> Iterator[Upgraded]:
-    peer = FakePeer(FakeSite(PEER_UUID))
-    peer.fail(PeerUnavailable("connection refused"), times=None)
-    monkeypatch.setattr(dcapi, "Peers", lambda *_: FakePeers({1: peer}))
-    site = create_app(settings(old, instance, **more))
-    yield Upgraded(site)
-    with site.app_context():
-        db.engine.dispose()
 
 
 def fill(old: OldDatabase) -> dict[str, list[int]]:
