@@ -78,11 +78,10 @@ __all__ = [
     "update_endpoint_status",
 ]
 
-NOT_SERVED = ", which this service does not serve yet"
 # Verb → the call that took its place.
 GONE_VERBS = {
-    "restore": f"PATCH /v1.0/subcloud-backup/restore{NOT_SERVED}",
-    "reconfigure": f"PATCH /v1.0/phased-subcloud-deploy/{{subcloud}}/configure{NOT_SERVED}",
+    "restore": "PATCH /v1.0/subcloud-backup/restore, which this service does not serve yet",
+    "reconfigure": "PATCH /v1.0/phased-subcloud-deploy/{subcloud}/configure",
     "reinstall": "PATCH /v1.0/subclouds/{subcloud}/redeploy",
 }
 

@@ -1,4 +1,4 @@
-"""The README's walk-through does what it says: its commands are run, and print what it shows.
+"""The README's walk-through does what it says, and so do phases: commands are run, and print what is shown.
 
 What they print is standard output: the log of a command, with its line for the audit log, is not shown.
 """
@@ -25,12 +25,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 README = PROJECT_ROOT / "README.md"
+USAGE = PROJECT_ROOT / "docs" / "usage.md"
 # The sections that are one session at one terminal.
 SECTIONS = ("Pair two sites", "Users")
+# One of another page, which goes on in that session.
+FURTHER = ("Deploy in phases",)
 
 
 def test_the_walkthrough_prints_what_it_shows(tmp_path: Path) -> None:
-    walkthrough = read_walkthrough(sections_of(README.read_text(), SECTIONS))
+    text = sections_of(README.read_text(), SECTIONS) + sections_of(USAGE.read_text(), FURTHER)
+    walkthrough = read_walkthrough(text)
     assert walkthrough.steps
     with sites_for(walkthrough, tmp_path) as sites, Shell(places_of(sites), tmp_path) as shell:
         for step in walkthrough.steps:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.exceptions import NotFound
 
 from dcapi.auth.guard import embedded_identity
 from tests.integration.subclouds.fleet import Fleet, done, refused
@@ -82,7 +83,6 @@ def test_a_subcloud_that_is_not_there_comes_before_what_is_wrong_with_it(fleet: 
 
 def test_verbs_of_the_past_name_their_heir_and_whether_it_is_served(fleet: Fleet, app: Flask) -> None:
     fleet.secondary()
-    served = {re.sub("<.*?>", "{subcloud}", rule.rule) for rule in app.url_map.iter_rules()}
     for verb in ("restore", "reconfigure", "reinstall"):
         answer: Any = fleet.operator.patch(f"/subclouds/1/{verb}/", data=b"{")
         assert answer.status_code == 410
@@ -92,7 +92,16 @@ def test_verbs_of_the_past_name_their_heir_and_whether_it_is_served(fleet: Fleet
             answer.json["description"],
         )
         assert told is not None, answer.text
-        assert (told[1] in served) == (told[2] is None)
+        assert is_served(app, told[1]) == (told[2] is None)
+
+
+def is_served(app: Flask, path: str) -> bool:
+    """Whether a PATCH of this path does something."""
+    try:
+        endpoint, _ = app.url_map.bind("").match(path, "PATCH")
+    except NotFound:
+        return False
+    return not endpoint.startswith("phased_deploy.refuse")
 
 
 def test_unknown_verbs_and_methods_are_told_apart(fleet: Fleet) -> None:
