@@ -91,6 +91,14 @@ PHASED = (
     Case("configuring", "complete", ("poll-config",), ("bootstrap", "configure")),
     Case("pre-bootstrap", "complete", ("begin-bootstrap",), ("resume",)),
 )
+ENROLLED = (
+    Case("pre-init-enroll", "complete", ("begin-enroll-init",), ("enroll",)),
+    Case("initiating-enroll", "complete", ("poll-enroll-init",), ("enroll",)),
+    Case("pre-enroll", "complete", ("begin-enroll",), ("enroll",)),
+    Case("enrolling", "complete", ("poll-enroll",), ("enroll",)),
+    Case("pre-init-enroll", "pre-init-enroll-failed", ("begin-enroll-init",), ("enroll",), lost=True),
+    Case("initiating-enroll", "pre-enroll-failed", ("poll-enroll-init",), ("enroll",), lost=True),
+)
 ABORTED = (
     Case("aborting-install", "install-aborted", ("poll-install", "abort-install")),
     Case("aborting-install", "install-aborted", ("poll-install", "poll-shutdown")),
@@ -231,7 +239,7 @@ def killed(site: LabSite, cases: Iterable[Case]) -> Killed:
 
 def test_each_deployment_comes_to_its_end_after_a_kill(make_site: MakeSite, database: dict[str, str]) -> None:
     site = make_site(SETTINGS | database)
-    killed(site, (*CHAIN, *PHASED, *ABORTED, *LOST, *RESTING)).go_on()
+    killed(site, (*CHAIN, *PHASED, *ENROLLED, *ABORTED, *LOST, *RESTING)).go_on()
 
 
 @needs_ansible
