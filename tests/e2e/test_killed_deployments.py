@@ -23,8 +23,8 @@ from tests.postgres import SKIPPED, server_url, temporary_database, together
 
 CONFIG = {"kind": "Host"}
 WITHIN = 60.0
-# Every call of the deployer that is held has a thread for itself; more workers would take more connections than
-# a server has beside other tests.
+# Every call of the deployer that is held has a thread for itself. More workers would take more connections
+# than a server has beside other tests.
 SETTINGS = {"WORKERS": "1", "JOB_THREADS": "40", "RECONCILE_SECONDS": "0.5"}
 
 

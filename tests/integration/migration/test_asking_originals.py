@@ -23,7 +23,7 @@ from dcapi.tasks import leases
 from tests.integration.migration.conftest import GROUP, Survivor, surviving_site
 from tests.subcloud_forms import form
 
-PATIENCE = 0.5
+PATIENCE = 2.0
 NO_COPY = "Another site can only update or delete a secondary subcloud."
 LET_GO = ("rehome-pending", "unmanaged")
 BOTH = {"management__state": "unmanaged", "migrate": "true"}

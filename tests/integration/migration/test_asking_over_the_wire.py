@@ -20,7 +20,7 @@ from tests.integration.subclouds.fleet import PEER_UUID, Fleet
 from tests.site_client import SiteClient
 from tests.subcloud_forms import form
 
-PATIENCE = 1.0
+PATIENCE = 3.0
 SYSTEM = "GET /v1/isystems"
 LET_GO = ("unmanaged", "rehome-pending")
 
