@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Mapping
 
 from dcapi.deploy.port import NamedFile
 from dcapi.schemas.deploy_files import Upload, base_name, name_objection
 from dcapi.schemas.fields import BOOLEAN_WORDS
 from dcapi.schemas.subcloud_verbs import shown
+from dcapi.schemas.tar_archives import is_tar
 from dcapi.services.inventory.inputs import Enrolment
 
 PART = "cloud_init_config"
@@ -44,14 +43,6 @@ def _archive(upload: Upload | None, *, is_text: bool) -> tuple[NamedFile | None,
     objection = name_objection(name)
     if objection is not None:
         return None, f"Failed to upload {PART} file: {objection}"
-    if not _is_archive(upload.content):
+    if not is_tar(upload.content):
         return None, f"{name} is not a valid tar archive."
     return NamedFile(PART, name, upload.content), None
-
-
-def _is_archive(content: bytes) -> bool:
-    """Whether this can be read as a tar, compressed or not; nothing is unpacked."""
-    try:
-        return tarfile.is_tarfile(io.BytesIO(content))
-    except (tarfile.TarError, OSError, EOFError, ValueError):
-        return False
