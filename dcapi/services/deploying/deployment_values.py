@@ -38,8 +38,8 @@ def completed(row: Subcloud, wanted: DeployRequest, values: Values, install: Val
     """What is deployed, with these bootstrap and install values."""
     return NewSubcloud(
         name=row.name,
-        # A stored name may be one of before.
-        bootstrap_values=values | {"name": row.name},
+        # A stored name may be one of before. Where nothing is stored a name alone makes no values.
+        bootstrap_values=values and values | {"name": row.name},
         bootstrap_address=bootstrap_address(
             stored_payload(row),
             data_install.read(row),
@@ -85,6 +85,8 @@ def store(session: Session, row: Subcloud, new: NewSubcloud) -> bool:
 
 
 def _store_payload(session: Session, row: Subcloud, new: NewSubcloud) -> bool:
+    if not new.bootstrap_values:
+        return False
     payload = saved_payload(new.bootstrap_values, row.name, new.bootstrap_address)
     deploy_values.write(row, {SAVED_PAYLOAD: payload})
     show(session, row, new.bootstrap_values)
