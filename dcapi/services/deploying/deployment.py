@@ -261,7 +261,8 @@ def _powered_off(view: DeployView, deployer: Deployer, now: float) -> NextStatus
     target = replace(view.target, can_begin=True)
     match ask(Phase.SHUTDOWN, target):
         case Running(seconds) if view.deadline is None or now < view.deadline:
-            return NextStatus(Deploy.ABORTING_INSTALL, seconds, changes={"begun": True})
+            left = seconds if view.deadline is None else min(seconds, view.deadline - now)
+            return NextStatus(Deploy.ABORTING_INSTALL, left, changes={"begun": True})
         case Failed(reason):
             return NextStatus(Deploy.INSTALL_FAILED, None, reason)
         case Running():

@@ -221,6 +221,12 @@ def test_a_node_that_does_not_power_off_in_time_is_not_waited_for() -> None:
     assert deployer.calls == [("poll", Phase.SHUTDOWN), ("abort", Phase.SHUTDOWN)]
 
 
+def test_a_node_that_powers_off_is_looked_at_again_when_time_is_up() -> None:
+    deployer = ScriptedDeployer(began=Running(300.0))
+    powering = replace(view(Deploy.ABORTING_INSTALL), powers_off=True, deadline=NOW + POWER_OFF_SECONDS)
+    assert step(powering, deployer).seconds == POWER_OFF_SECONDS
+
+
 def test_a_node_that_refuses_to_power_off_says_why() -> None:
     deployer = ScriptedDeployer(polled=Failed("no such user"))
     powering = replace(view(Deploy.ABORTING_INSTALL), powers_off=True, begun=True, deadline=NOW + 1)
