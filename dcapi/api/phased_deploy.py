@@ -62,7 +62,7 @@ def refuse_without_verb(_reference: str, _form: Form) -> Response:
 @requires(MODIFY)
 @judged_in_order(form_or_nothing, _found)
 def run_verb(reference: str, form: Form, verb: str) -> Response:
-    phased_deploy.check(session(), _parsed(reference), verb, has_parts=bool(form.values()))
+    phased_deploy.check(session(), runtime(), _parsed(reference), verb, has_parts=bool(form.values()))
     session().rollback()
     return _outcome(_run(_parsed(reference), verb, form))
 

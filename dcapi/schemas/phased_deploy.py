@@ -29,13 +29,16 @@ from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubclou
 Parts = Mapping[str, str | bytes]
 
 ADDRESS = "bootstrap-address"
+# Attributes that count as bootstrap values, in the file or as texts of their own.
+TEXTS = ("description", "location")
 # Verb → the parts that count; those of other names are ignored.
 VERB_PARTS: dict[str, frozenset[str]] = {
     "install": frozenset({"install_values", PASSWORD, "bmc_password", "release"}),
-    "bootstrap": frozenset({"bootstrap_values", PASSWORD, ADDRESS}),
+    "bootstrap": frozenset({"bootstrap_values", PASSWORD, ADDRESS, *TEXTS}),
     "configure": frozenset({"deploy_config", PASSWORD, ADDRESS}),
     "resume": frozenset(
         {"bootstrap_values", "install_values", "deploy_config", PASSWORD, ADDRESS, "bmc_password", "release"}
+        | {*TEXTS}
     ),
     "enroll": frozenset(
         {
@@ -47,13 +50,14 @@ VERB_PARTS: dict[str, frozenset[str]] = {
             "bmc_password",
             "release",
             "on_site",
+            *TEXTS,
         }
     ),
     "complete": frozenset(),
     "abort": frozenset(),
 }
 # Attributes that bootstrap values may hold.
-FILE_KEYS = frozenset({"description", "location", ADDRESS})
+FILE_KEYS = frozenset({*TEXTS, ADDRESS})
 # What POST of subclouds does, and a creation alone does not.
 OTHER_KINDS = ("secondary", "migrate", "enroll")
 
@@ -87,13 +91,20 @@ def new_phased_subcloud(parts: Parts, *, yaml_limit: int, software_version: str)
     missing = [name for name in ("bootstrap_values", ADDRESS) if not spelled.get(name)]
     if missing:
         raise BadRequest(f"Missing required parameter(s): {', '.join(missing)}")
-    asked = [name for name, is_asked in load(KindSchema(), parts).items() if is_asked]
-    if asked:
-        raise BadRequest(f"{asked[0]} is not allowed here: use POST /v1.0/subclouds")
+    _refuse_other_kinds(load(KindSchema(), parts))
     ignored = {*OTHER_KINDS, PASSWORD, "release", "on_site", "cloud_init_config"}
     counted = {name: value for name, value in spelled.items() if name not in ignored}
     new = new_subcloud(counted, from_peer=False, yaml_limit=yaml_limit, in_phases=True)
+    # The file may ask for one, too.
+    enrolls = new.enrolment is not None
+    _refuse_other_kinds({"secondary": new.secondary, "migrate": new.migrate, "enroll": enrolls})
     return _with_release(new, parts.get("release"), software_version)
+
+
+def _refuse_other_kinds(kinds: Mapping[str, object]) -> None:
+    for name, is_asked in kinds.items():
+        if is_asked:
+            raise BadRequest(f"{name} is not allowed here: use POST /v1.0/subclouds")
 
 
 def _with_release(new: NewSubcloud, given: object, software_version: str) -> NewSubcloud:
@@ -118,9 +129,9 @@ def deploy_request(
     documents = Documents(counted, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
     in_file = {key: value for key, value in one_spelling(values or {}, ADDRESS).items() if key in FILE_KEYS}
+    if counted.get("release") not in (None, ""):
+        release_of(counted["release"], software_version)
     fields = load(PhaseSchema(), fields_of(counted, in_file))
-    if fields.get("release") is not None:
-        fields["release"] = release_of(fields["release"], software_version)
     return DeployRequest(
         **fields | {"password_error": _password_error(fields.get(PASSWORD))},
         bootstrap_values=None if values is None else bootstrap_values.kept_form(values, from_peer=False),

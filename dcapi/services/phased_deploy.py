@@ -12,7 +12,7 @@ from dcapi.models.states import NO_ERRORS, Deploy
 from dcapi.runtime import Runtime
 from dcapi.services.deploying import deployment, enrolment
 from dcapi.services.deploying.deployment_values import store
-from dcapi.services.deploying.phased_verbs import ABORT_INITIAL_ONLY, VERBS, Case, Chain
+from dcapi.services.deploying.phased_verbs import VERBS, Case, Chain
 from dcapi.services.inventory import management, membership
 from dcapi.services.inventory.activity import refuse_while_busy
 from dcapi.services.inventory.inputs import DeployRequest, SubcloudChange
@@ -29,19 +29,24 @@ BODY_REQUIRED = "Body required"
 DEPLOYED = frozenset({"deploy"})
 
 
-def check(session: Session, reference: Reference, verb: str, *, has_parts: bool) -> None:
+def check(session: Session, runtime: Runtime, reference: Reference, verb: str, *, has_parts: bool) -> None:
     """Judge a request before its parts are read; raises NotFound, BadRequest and Conflict."""
     row = find(session, reference, CallerKind.OPERATOR)
     if VERBS[verb].needs_body and not has_parts:
         raise BadRequest(BODY_REQUIRED)
     _check_state(row, verb)
+    if verb != "abort":
+        _situation(session, runtime, row, verb)
 
 
 def _check_state(row: Subcloud, verb: str) -> None:
-    if row.deploy_status not in VERBS[verb].statuses:
-        raise BadRequest(VERBS[verb].refusal)
+    asked = VERBS[verb]
+    if row.deploy_status not in asked.statuses:
+        raise BadRequest(asked.refusal)
     if verb != "abort":
         refuse_while_busy(row)
+    if asked.initial_only is not None and not row.initial_deployment:
+        raise BadRequest(asked.initial_only)
 
 
 def begin(
@@ -95,8 +100,6 @@ def abort(session: Session, runtime: Runtime, reference: Reference) -> Answer:
     """Let the phase that runs be aborted; raises NotFound and BadRequest."""
     row = find(session, reference, CallerKind.OPERATOR, lock=True)
     _check_state(row, "abort")
-    if not row.initial_deployment:
-        raise BadRequest(ABORT_INITIAL_ONLY)
     deployment.abort(session, runtime, row)
     session.flush()
     answer = subcloud_answer(row)

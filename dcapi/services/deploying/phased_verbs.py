@@ -97,10 +97,6 @@ class Case:
             return None
         return install_values(self.row, self.wanted, self.values)
 
-    def check_initial(self, text: str) -> None:
-        if not self.row.initial_deployment:
-            raise BadRequest(text)
-
     def check_password(self) -> None:
         if self.wanted.password_error is not None:
             raise BadRequest(self.wanted.password_error)
@@ -133,7 +129,6 @@ class Case:
 
 
 def _install(case: Case) -> Chain:
-    case.check_initial(INITIAL_ONLY)
     case.check_install_values()
     case.check_password()
     return case.chain(Phase.INSTALL)
@@ -157,7 +152,6 @@ def _configure(case: Case) -> Chain:
 
 
 def _resume(case: Case) -> Chain:
-    case.check_initial(RESUME_INITIAL_ONLY)
     left = PHASES_LEFT[Deploy(case.row.deploy_status)]
     if left == (Phase.CONFIG,) and not case.has_deploy_config:
         raise BadRequest(ONLY_CONFIG_LEFT)
@@ -192,12 +186,16 @@ def _enroll(case: Case) -> Chain:
 
 @dataclass(frozen=True)
 class Verb:
-    """``wording`` says in which statuses it is taken. One that only writes has nothing to ``prepare``."""
+    """``wording`` says in which statuses it is taken. One that only writes has nothing to ``prepare``.
+
+    ``initial_only`` is said of a deployment that is no initial one; None: that does not matter.
+    """
 
     statuses: tuple[Deploy, ...]
     wording: str = EITHER
     prepare: Callable[[Case], Chain] | None = None
     needs_body: bool = False
+    initial_only: str | None = None
 
     @property
     def refusal(self) -> str:
@@ -240,6 +238,7 @@ VERBS: dict[str, Verb] = {
         ),
         prepare=_install,
         needs_body=True,
+        initial_only=INITIAL_ONLY,
     ),
     "bootstrap": Verb(
         (*_FROM_BOOTSTRAP, Deploy.BOOTSTRAP_COMPLETE, Deploy.CREATE_COMPLETE),
@@ -265,6 +264,7 @@ VERBS: dict[str, Verb] = {
     "abort": Verb(
         (Deploy.INSTALLING, Deploy.BOOTSTRAPPING, Deploy.CONFIGURING),
         wording="Subcloud deploy status must be in one of the following states: {}",
+        initial_only=ABORT_INITIAL_ONLY,
     ),
     "enroll": Verb(
         (
@@ -287,5 +287,6 @@ VERBS: dict[str, Verb] = {
             *_FROM_CONFIG[1:],
         ),
         prepare=_resume,
+        initial_only=RESUME_INITIAL_ONLY,
     ),
 }

@@ -30,6 +30,7 @@ RESOURCES = (
     "subcloud-groups",
     "subcloud-peer-groups",
     "subcloud-deploy",
+    "phased-subcloud-deploy",
 )
 
 MUTATING = ("POST", "PUT", "PATCH", "DELETE")

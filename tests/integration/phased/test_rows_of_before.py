@@ -7,7 +7,12 @@ from dcapi.models.secret_values import deploy_values
 from tests.integration.phased.phases import Phased
 from tests.subcloud_forms import ADDRESS
 
-NETWORKS = ("management-subnet", "management-start-ip", "management-gateway-ip", "systemcontroller-gateway-ip")
+NETWORKS = (
+    "management-subnet",
+    "management-start-ip",
+    "management-gateway-ip",
+    "systemcontroller-gateway-ip",
+)
 
 
 def test_a_configuration_without_stored_values_keeps_the_networks(phased: Phased) -> None:
