@@ -44,11 +44,17 @@ def upgraded(site: Site) -> Site:
         session.commit()
     in_sync(site, "edge-2")
     migrate(site, (command.downgrade, BEFORE))
-    assert CANARIES["github_token"] in str(site.read(Subcloud, member).rehome_data)
+    assert CANARIES["github_token"] in shown_values(site, member)
     assert "*" not in str(outlines(site)["github_token"] + outlines(site)["boot"])
     migrate(site, (command.upgrade, "head"))
-    assert CANARIES["github_token"] not in str(site.read(Subcloud, member).rehome_data)
+    assert CANARIES["github_token"] not in shown_values(site, member)
     return site
+
+
+def shown_values(site: Site, member: int) -> str:
+    """What the row of a member shows of its values; an older one lacks columns of today."""
+    with site.runtime.unit_of_work() as session:
+        return str(session.scalars(select(Subcloud.rehome_data).where(Subcloud.id == member)).one())
 
 
 def outlines(site: Site) -> dict[str, Any]:
