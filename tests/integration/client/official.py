@@ -246,6 +246,15 @@ class OfficialClient:
     def subcloud_delete(self, reference: str) -> None:
         self._deleted(f"/subclouds/{reference}")
 
+    # -- Deployment in phases --
+
+    def subcloud_deploy_create(self, files: Json, **fields: str) -> Json:
+        return self._form("POST", "/phased-subcloud-deploy/", files, fields)
+
+    def subcloud_deploy(self, verb: str, reference: str, files: Json | None = None, **fields: str) -> Json:
+        """A verb. Of ``complete`` and ``abort`` the body is the closing boundary alone."""
+        return self._form("PATCH", f"/phased-subcloud-deploy/{reference}/{verb}", files or {}, fields)
+
     # -- Deploy files --
 
     def subcloud_deploy_upload(self, files: dict[str, bytes], **fields: str) -> Json:
@@ -352,7 +361,7 @@ def _json(answer: requests.Response) -> Any:
 
 
 def _file(values: Any) -> BytesIO:
-    return BytesIO(yaml.safe_dump(values).encode())
+    return BytesIO(values) if isinstance(values, bytes) else BytesIO(yaml.safe_dump(values).encode())
 
 
 def _hyphened(fields: Json) -> Json:
