@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import itertools
 import socket
+import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +28,9 @@ from tests.e2e.canaries import found_in, places_of, secrets_of
 from tests.e2e.conftest import MakePair
 from tests.e2e.test_start import FLASK, _run
 
+PHASED = "/phased-subcloud-deploy"
+# One that takes archives.
+ARCHIVE_RELEASE = "25.09"
 WRONG = "Canary-wrong-login-1"
 READER = "Canary-reader-2 of the fleet"
 PLANTED = {
@@ -37,6 +42,8 @@ PLANTED = {
     "bad": "Canary-bad-8",
     "wrong login": WRONG,
     "reader": READER,
+    "chart": "Canary-chart-9",
+    "archive": "Canary-archive-10",
 }
 
 
@@ -80,6 +87,7 @@ def played(make_pair: MakePair) -> tuple[Pair, Answers, dict[str, str]]:
     tokens = {"token a": pair.at_a.log_in(), "token b": pair.at_b.log_in()}
     member = with_canaries(pair.new_member("quay", install=True))
     association = work(pair, member)
+    deploy_in_phases(pair, answers, tokens["token a"])
     reader_token = read(pair, answers)
     fail(pair, answers, member, association)
     send_nonsense(pair, answers, tokens["token a"])
@@ -103,6 +111,40 @@ def work(pair: Pair, member: Member) -> int:
     arrived = pair.at_b.one("subclouds", member.name)["rehome_data"]
     assert all(canary in arrived for canary in (PLANTED["registry"], *CANARIES.values()))
     return int(association["id"])
+
+
+def deploy_in_phases(pair: Pair, answers: Answers, token: str) -> None:
+    """One subcloud phase after phase with a chart, another one enrolled with an archive."""
+    url, headers = f"{pair.a.url}/v1.0", {"X-Auth-Token": token, "Accept": "application/json"}
+
+    def done(method: str, path: str, files: Any) -> None:
+        answer = answers.call(method, url + path, headers=headers | {"Prefer": "wait=60"}, files=files)
+        assert answer.status_code == 200, answer.text
+
+    chart = ("chart.tgz", f"password: {PLANTED['chart']}")
+    done("POST", "/subcloud-deploy", {"deploy_chart": chart, "deploy_playbook": ("book.yml", "- hosts: all")})
+    phases = f"{PHASED}/1st"
+    for name, release in (("1st", "24.09"), ("2nd", ARCHIVE_RELEASE)):
+        made = pair.new_member("phase", install=True)
+        member = with_canaries(replace(made, bootstrap_values={**made.bootstrap_values, "name": name}))
+        creation = {**member.phased_creation(), "name": name, "release": release}
+        creation["install_values"] = {**(member.install_values or {}), "software_version": release}
+        done("POST", PHASED, multipart(creation))
+    password = multipart(member.for_phase())
+    config = ("deploy_config", ("config.yaml", f"bmc_password: {PLANTED['bmc']}"))
+    for verb, files in (("install", password), ("bootstrap", password), ("configure", [*password, config])):
+        done("PATCH", f"{phases}/{verb}", files)
+    archive = ("cloud_init_config", ("seed.tar", a_tar(PLANTED["archive"])))
+    done("PATCH", f"{PHASED}/2nd/enroll", [*password, archive])
+
+
+def a_tar(text: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        member = tarfile.TarInfo("first.sh")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text.encode()))
+    return made.getvalue()
 
 
 def read(pair: Pair, answers: Answers) -> str:
@@ -171,7 +213,12 @@ def send_nonsense(pair: Pair, answers: Answers, token: str) -> None:
         f"admin_password: !{bad} x",
         yaml.safe_dump({"management_subnet": "none", "admin_password": bad}),
     ]
-    for method, path in (("POST", "/subclouds"), ("PATCH", "/subclouds/1")):
+    for method, path in (
+        ("POST", "/subclouds"),
+        ("PATCH", "/subclouds/1"),
+        ("POST", PHASED),
+        ("PATCH", f"{PHASED}/2nd/configure"),
+    ):
         for part, document in itertools.product(("bootstrap_values", "install_values"), documents):
             answers.refused(method, url + path, headers=headers, files={part: (part, document)})
         for part in ("bmc_password", "sysadmin_password"):

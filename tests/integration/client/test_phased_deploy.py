@@ -13,8 +13,8 @@ from dcapi.lab.pair import Pair
 from dcapi.lab.polling import wait_until
 from tests.integration.client.official import APIError, OfficialClient, base64_text
 
-PASSWORD = {"sysadmin_password": base64_text(SYSADMIN_PASSWORD)}
-BMC = {"bmc_password": base64_text(BMC_PASSWORD)}
+PASSWORD: dict[str, Any] = {"sysadmin_password": base64_text(SYSADMIN_PASSWORD)}
+BMC: dict[str, Any] = {"bmc_password": base64_text(BMC_PASSWORD)}
 CONFIG = {"kind": "Host"}
 
 
