@@ -14,9 +14,11 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     CursorResult,
+    Delete,
     Double,
     String,
     UniqueConstraint,
+    Update,
     and_,
     delete,
     select,
@@ -118,7 +120,11 @@ def keep(session: Session, kind: str, subject_id: int, seconds: float) -> None:
 
 def hasten(session: Session, kind: str, subject_id: int) -> bool:
     """Let the next step of a piece of work be due now; returns whether there is such work."""
-    statement = update(Task).where(is_of(kind, subject_id)).values(due_at=time.time())
+    return hits_one(session, update(Task).where(is_of(kind, subject_id)).values(due_at=time.time()))
+
+
+def hits_one(session: Session, statement: Update | Delete) -> bool:
+    """Carry out a statement about the row of one piece of work; returns whether the row was there."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return isinstance(result, CursorResult) and result.rowcount == 1
 

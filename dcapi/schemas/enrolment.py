@@ -9,9 +9,9 @@ from dcapi.schemas.deploy_files import Upload, base_name, name_objection
 from dcapi.schemas.fields import BOOLEAN_WORDS
 from dcapi.schemas.subcloud_verbs import shown
 from dcapi.schemas.tar_archives import is_tar
+from dcapi.services.deploying.enrolment import PART
 from dcapi.services.inventory.inputs import Enrolment
 
-PART = "cloud_init_config"
 NO_FILE = "No cloud-init-config file uploaded"
 
 

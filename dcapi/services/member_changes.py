@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from dcapi.models import PeerGroupAssociation, Subcloud
 from dcapi.runtime import Runtime
+from dcapi.services.deploying import deployment
 from dcapi.services.inventory import membership
-from dcapi.services.inventory.member_request import Situation
+from dcapi.services.inventory.inputs import SubcloudChange
+from dcapi.services.inventory.member_request import CallerKind, Situation
+from dcapi.services.inventory.situations import groups_of, situation_of
 from dcapi.services.inventory.subcloud_answers import Answer, subcloud_answer
 from dcapi.sync import changes
+
+# What a deployment asks for, as the rules for members see it.
+DEPLOYED = frozenset({"deploy"})
+
+
+def deployed_situation(session: Session, runtime: Runtime, row: Subcloud) -> Situation:
+    """A deployment of a locked subcloud, or of a phase of it, as the rules for members see it."""
+    groups = groups_of(session, runtime, row, SubcloudChange())
+    return replace(situation_of(row, CallerKind.OPERATOR, groups, SubcloudChange()), given=DEPLOYED)
+
+
+def commit_deployment(
+    session: Session, runtime: Runtime, row: Subcloud, situation: Situation, *, changed: bool
+) -> Answer:
+    """Commit what lets a deployment begin, and let it; ``changed``: something that secondaries get."""
+    moved = {situation.group.id} if changed and situation.group is not None else set()
+    answer = commit_change(session, runtime, row, situation, moved)
+    deployment.TASK.hint(runtime, answer["id"])
+    return answer
 
 
 def commit_change(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sqlalchemy.orm import Session
 
 from dcapi.errors import BadRequest
@@ -11,22 +9,18 @@ from dcapi.models import Subcloud
 from dcapi.models.states import NO_ERRORS, Deploy
 from dcapi.runtime import Runtime
 from dcapi.services.deploying import deployment, enrolment
-from dcapi.services.deploying.deployment_values import store
-from dcapi.services.deploying.phased_verbs import VERBS, Case, Chain
+from dcapi.services.deploying.phased_verbs import VERBS, Case
 from dcapi.services.inventory import management, membership
 from dcapi.services.inventory.activity import refuse_while_busy
-from dcapi.services.inventory.inputs import DeployRequest, SubcloudChange
+from dcapi.services.inventory.inputs import DeployRequest
 from dcapi.services.inventory.lookup import Reference, find
 from dcapi.services.inventory.member_request import CallerKind, Situation
-from dcapi.services.inventory.situations import groups_of, situation_of
 from dcapi.services.inventory.subcloud_answers import Answer, subcloud_answer
-from dcapi.services.member_changes import commit_change
+from dcapi.services.member_changes import commit_change, commit_deployment, deployed_situation
 
 NOT_PRIMARY = "Subcloud can only be configured in its primary site."
 UNKNOWN_VERB = "Invalid request"
 BODY_REQUIRED = "Body required"
-# What a verb asks for, as the rules for members see it.
-DEPLOYED = frozenset({"deploy"})
 
 
 def check(session: Session, runtime: Runtime, reference: Reference, verb: str, *, has_parts: bool) -> None:
@@ -61,28 +55,17 @@ def begin(
     chain = prepare(Case(session, row, wanted))
     if wanted.enrolment is not None:
         enrolment.keep(session, row, wanted.enrolment)
-    changed = _start(session, runtime, row, chain)
-    moved = {situation.group.id} if changed and situation.group is not None else set()
-    answer = commit_change(session, runtime, row, situation, moved)
-    deployment.TASK.hint(runtime, answer["id"])
-    return answer
+    changed = deployment.begin(session, runtime, row, chain.new, chain.phases)
+    return commit_deployment(session, runtime, row, situation, changed=changed)
 
 
 def _situation(session: Session, runtime: Runtime, row: Subcloud, verb: str) -> Situation:
     """The request as the rules for members see it, which hold; raises BadRequest and Conflict."""
-    groups = groups_of(session, runtime, row, SubcloudChange())
-    situation = replace(situation_of(row, CallerKind.OPERATOR, groups, SubcloudChange()), given=DEPLOYED)
-    if verb == "configure" and groups.current is not None and groups.current.is_secondary:
+    situation = deployed_situation(session, runtime, row)
+    if verb == "configure" and situation.group is not None and situation.group.is_secondary:
         raise BadRequest(NOT_PRIMARY)
     membership.check_update(situation)
     return situation
-
-
-def _start(session: Session, runtime: Runtime, row: Subcloud, chain: Chain) -> bool:
-    changed = store(session, row, chain.new)
-    deployment.enter(row, chain.phases)
-    deployment.start(session, runtime, row, chain.new)
-    return changed
 
 
 def complete(session: Session, runtime: Runtime, reference: Reference) -> Answer:

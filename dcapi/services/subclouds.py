@@ -28,7 +28,7 @@ from dcapi.services.deploying import (
     redeployment,
     undeployment,
 )
-from dcapi.services.deploying.phases import COMPLETION, deployment_phases
+from dcapi.services.deploying.phases import deployment_phases, last_phase
 from dcapi.services.inventory import (
     installation,
     management,
@@ -56,7 +56,7 @@ from dcapi.services.inventory.subcloud_answers import (
     single_answer,
     subcloud_answer,
 )
-from dcapi.services.member_changes import commit_change
+from dcapi.services.member_changes import commit_change, commit_deployment, deployed_situation
 from dcapi.sync import changes
 from dcapi.sync.endpoints import deploy_target
 from dcapi.sync.subcloud_alarms import clear_let_go
@@ -84,9 +84,6 @@ GONE_VERBS = {
     "reconfigure": "PATCH /v1.0/phased-subcloud-deploy/{subcloud}/configure",
     "reinstall": "PATCH /v1.0/subclouds/{subcloud}/redeploy",
 }
-
-# What a redeployment asks for, as the rules for members see it.
-REDEPLOYED = frozenset({"redeploy"})
 
 
 def show(session: Session, reference: Reference, caller: CallerKind, *, with_secrets: bool) -> Answer:
@@ -180,8 +177,8 @@ def _phases(new: NewSubcloud) -> tuple[str, ...]:
         return (Phase.CREATE,)
     configures = new.deploy_config is not None
     if new.enrolment is not None:
-        end = Phase.CONFIG if configures else COMPLETION
-        return (Phase.CREATE, *enrolment.phases_of(new.enrolment), end)
+        enrolled = enrolment.phases_of(new.enrolment)
+        return (Phase.CREATE, *enrolled, last_phase(configures=configures))
     installs = new.install_values is not None
     return (Phase.CREATE, *deployment_phases(installs=installs, configures=configures))
 
@@ -248,14 +245,10 @@ def _renames(row: Subcloud, change: SubcloudChange, caller: CallerKind) -> bool:
 def redeploy(session: Session, runtime: Runtime, reference: Reference, wanted: DeployRequest) -> Answer:
     """Deploy a subcloud again; raises NotFound, BadRequest, and Conflict while something else goes on."""
     row = find(session, reference, CallerKind.OPERATOR, lock=True)
-    groups = groups_of(session, runtime, row, SubcloudChange())
-    situation = replace(situation_of(row, CallerKind.OPERATOR, groups, SubcloudChange()), given=REDEPLOYED)
+    situation = deployed_situation(session, runtime, row)
     membership.check_update(situation)
     changed = redeployment.redeploy(session, runtime, row, wanted)
-    moved = {groups.current.id} if changed and groups.current is not None else set()
-    answer = commit_change(session, runtime, row, situation, moved)
-    deployment.TASK.hint(runtime, answer["id"])
-    return answer
+    return commit_deployment(session, runtime, row, situation, changed=changed)
 
 
 def _write_state(session: Session, row: Subcloud, change: SubcloudChange) -> None:

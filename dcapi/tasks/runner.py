@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import CursorResult, and_, case, delete, or_, select, update
+from sqlalchemy import and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from dcapi.careful_clock import CLOCK
@@ -223,14 +223,11 @@ def _note(session: Session, runtime: Runtime, kind: TaskKind[Any, Any], task_id:
         "secret_until": case((Task.secret_until > CLOCK.now(), kept_until), else_=Task.secret_until),
         **step.changes,
     }
-    statement = update(Task).where(Task.id == task_id).values(values)
-    result = session.execute(statement, execution_options={"synchronize_session": False})
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return task.hits_one(session, update(Task).where(Task.id == task_id).values(values))
 
 
 def _delete(session: Session, task_id: int) -> bool:
-    result = session.execute(delete(Task).where(Task.id == task_id))
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return task.hits_one(session, delete(Task).where(Task.id == task_id))
 
 
 def _drop(runtime: Runtime, kind: TaskKind[Any, Any], hold: Hold, task_id: int) -> None:

@@ -14,6 +14,12 @@ JSON = "application/json"
 FORM = "multipart/form-data"
 HTML = "text/html"
 
+# Components, and what errors mean, of calls in several tables.
+PREFER = "Prefer"
+APPLIED = "PreferenceApplied"
+BROKEN_RULE = "A field is wrong, or a rule forbids it: the text says which."
+UNDER_WAY = "Something else must finish first: the text says what."
+
 
 @dataclass(frozen=True)
 class Body:

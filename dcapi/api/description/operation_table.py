@@ -16,8 +16,18 @@ from dcapi.api.description.forms import (
     RedeploymentForm,
     SubcloudChangeForm,
 )
-from dcapi.api.description.operation import FORM, Body, Operation, Table, json_body
-from dcapi.api.description.operations_of_deployment import BROKEN_RULE, DEPLOY_FILES, PHASES, UNDER_WAY
+from dcapi.api.description.operation import (
+    APPLIED,
+    BROKEN_RULE,
+    FORM,
+    PREFER,
+    UNDER_WAY,
+    Body,
+    Operation,
+    Table,
+    json_body,
+)
+from dcapi.api.description.operations_of_deployment import DEPLOY_FILES, PHASES
 from dcapi.api.description.operations_of_site import IDENTITY, SITE
 from dcapi.api.description.responses import NULL, TEXT, listing, named, or_null, record, words
 from dcapi.schemas import system_peers
@@ -27,8 +37,6 @@ from dcapi.schemas.subcloud_groups import SubcloudGroupCreate, SubcloudGroupPatc
 from dcapi.schemas.subcloud_verbs import EndpointStatusSchema, PrestagingSchema
 
 FROM_SITE = "FromAnotherSite"
-PREFER = "Prefer"
-APPLIED = "PreferenceApplied"
 
 TAKEN = "The name or the UUID is taken."
 NOT_MOVED = (

@@ -11,12 +11,19 @@ from dcapi.api.description.forms import (
     NewSubcloudForm,
     phase_form,
 )
-from dcapi.api.description.operation import FORM, Body, Operation, Table
+from dcapi.api.description.operation import (
+    APPLIED,
+    BROKEN_RULE,
+    FORM,
+    PREFER,
+    UNDER_WAY,
+    Body,
+    Operation,
+    Table,
+)
 from dcapi.api.description.responses import NULL, named, record
 from dcapi.schemas.phased_deploy import VERB_PARTS
 
-BROKEN_RULE = "A field is wrong, or a rule forbids it: the text says which."
-UNDER_WAY = "Something else must finish first: the text says what."
 RELEASE_REFUSED = "The release cannot be one."
 NOTHING_STORED = "Nothing is stored of the release."
 
@@ -79,8 +86,8 @@ def _verb(verb: str) -> Operation:
     return Operation(
         SUMMARIES[verb],
         named("Subcloud"),
-        parameters=("Prefer",),
-        headers=("PreferenceApplied",),
+        parameters=(PREFER,),
+        headers=(APPLIED,),
         description=STORED if parts else "Takes no body; parts are ignored.",
         bodies=(body,) if parts else (),
         errors={400: BROKEN_RULE, 409: UNDER_WAY},
@@ -91,8 +98,8 @@ PHASES: Table = {
     f"POST {PHASED}": Operation(
         "Create a subcloud that is deployed phase by phase",
         named("Subcloud"),
-        parameters=("Prefer",),
-        headers=("PreferenceApplied",),
+        parameters=(PREFER,),
+        headers=(APPLIED,),
         description="The answer waits for the end of the creation, for a minute at most.",
         bodies=(
             Body(

@@ -38,8 +38,8 @@ BEHIND = {
     "bootstrapping": 2,
     "bootstrap-complete": 2,
 }
-# A deployment never rested there: it was about to begin the next phase.
 COMPLETE = {"deploy_status": "complete", "availability_status": "online"}
+# A deployment never rested there: it was about to begin the next phase.
 ENDED = ("create-complete", "install-complete", "bootstrap-complete")
 # What an older version knows none of, and what it says instead: the same phases can be resumed from there.
 OLDER_WORDS = {

@@ -24,6 +24,7 @@ from dcapi.models.task import payload_of
 from dcapi.runtime import Runtime
 from dcapi.services.deploying import enrolment
 from dcapi.services.deploying.deploy_files import for_configuration
+from dcapi.services.deploying.deployment_values import store
 from dcapi.services.deploying.phases import (
     OFF_THE_AIR,
     STAGE_OF_STATUS,
@@ -100,6 +101,17 @@ def start(session: Session, runtime: Runtime, row: Subcloud, new: NewSubcloud) -
         "sysadmin_password": new.sysadmin_password,
     }
     TASK.start(session, runtime, row.id, payload=payload)
+
+
+def begin(session: Session, runtime: Runtime, row: Subcloud, new: NewSubcloud, phases: Sequence[str]) -> bool:
+    """Let these phases of a locked row begin with these values, which it keeps, when the caller commits.
+
+    Returns whether a value differs that secondaries get. Raises BadRequest.
+    """
+    changed = store(session, row, new)
+    enter(row, phases)
+    start(session, runtime, row, new)
+    return changed
 
 
 @dataclass(frozen=True)

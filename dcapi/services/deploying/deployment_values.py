@@ -34,18 +34,23 @@ def given_values(row: Subcloud, wanted: DeployRequest) -> Values | None:
     return {**(without_address(stored) if given is None else given), **wanted.bootstrap_texts}
 
 
+def address_of(row: Subcloud, wanted: DeployRequest) -> str | None:
+    """The address at which a subcloud is deployed, given or stored; None when there is none."""
+    return bootstrap_address(
+        stored_payload(row),
+        data_install.read(row),
+        asked=wanted.bootstrap_address,
+        install_asked=wanted.install_values,
+    )
+
+
 def completed(row: Subcloud, wanted: DeployRequest, values: Values, install: Values | None) -> NewSubcloud:
     """What is deployed, with these bootstrap and install values."""
     return NewSubcloud(
         name=row.name,
         # A stored name may be one of before. Where nothing is stored a name alone makes no values.
         bootstrap_values=values and values | {"name": row.name},
-        bootstrap_address=bootstrap_address(
-            stored_payload(row),
-            data_install.read(row),
-            asked=wanted.bootstrap_address,
-            install_asked=wanted.install_values,
-        ),
+        bootstrap_address=address_of(row, wanted),
         description=wanted.description,
         location=wanted.location,
         install_values=install,

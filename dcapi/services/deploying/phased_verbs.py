@@ -19,8 +19,8 @@ from dcapi.models.secret_values import data_install, deploy_config, shown
 from dcapi.models.states import Deploy
 from dcapi.models.taken_networks import TakenNetworks
 from dcapi.services.deploying import enrolment
-from dcapi.services.deploying.deployment_values import completed, given_values, install_values
-from dcapi.services.deploying.phases import COMPLETION
+from dcapi.services.deploying.deployment_values import address_of, completed, given_values, install_values
+from dcapi.services.deploying.phases import last_phase
 from dcapi.services.inventory import networks
 from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubcloud, Values
 from dcapi.services.inventory.installation import NEEDED_KEYS
@@ -85,12 +85,13 @@ class Case:
         """These phases, with what is given and stored; the release counts where it is installed."""
         install, release = data_install.read(self.row), None
         if INSTALLING.intersection(phases):
-            install, release = self.install_values(), self.wanted.release
+            install, release = self.install_values, self.wanted.release
         if Phase.BOOTSTRAP in phases and install is not None and self.wanted.bootstrap_address is not None:
             install = {**install, INSTALL_ADDRESS_KEY: self.wanted.bootstrap_address}
         new = completed(self.row, self.wanted, self.values, install)
         return Chain(phases, replace(new, release=release))
 
+    @cached_property
     def install_values(self) -> Values | None:
         """The install values that count, of the release that is installed; None when there are none."""
         if not self.has_install_values:
@@ -103,7 +104,7 @@ class Case:
 
     def check_install_values(self) -> None:
         """What is to be installed is there: given, or stored in full."""
-        install = self.install_values()
+        install = self.install_values
         if install is None:
             raise BadRequest("Failed to read data install from db")
         for key in NEEDED_KEYS:
@@ -111,7 +112,7 @@ class Case:
                 raise BadRequest(f"Failed to get {key} from data_install")
 
     def check_address(self) -> None:
-        if self.chain().new.bootstrap_address is None:
+        if address_of(self.row, self.wanted) is None:
             raise BadRequest(NO_ADDRESS)
 
     def check_bootstrap_values(self) -> None:
@@ -167,7 +168,7 @@ def _resume(case: Case) -> Chain:
         case.check_install_values()
     case.check_address()
     case.check_bootstrap_values()
-    return case.chain(*phases[:-1], Phase.CONFIG if case.has_deploy_config else COMPLETION)
+    return case.chain(*phases[:-1], last_phase(configures=case.has_deploy_config))
 
 
 def _enroll(case: Case) -> Chain:
@@ -175,7 +176,7 @@ def _enroll(case: Case) -> Chain:
     if not case.values:
         raise BadRequest(NO_BOOTSTRAP_VALUES)
     release = case.wanted.release or case.row.software_version
-    enrolment.check(wanted, case.install_values(), release)
+    enrolment.check(wanted, case.install_values, release)
     case.check_password()
     case.check_address()
     case.check_bootstrap_values()

@@ -134,7 +134,12 @@ def next_place(stage: Stage, left: Sequence[str]) -> Place:
     return Place(Deploy.COMPLETE) if left[0] == COMPLETION else first_place(left)
 
 
+def last_phase(*, configures: bool) -> str:
+    """What completes a deployment: its configuration, where there are values for one."""
+    return Phase.CONFIG if configures else COMPLETION
+
+
 def deployment_phases(*, installs: bool, configures: bool) -> tuple[str, ...]:
     """What follows the creation of a subcloud, or a redeployment, by the values that there are."""
     install = (Phase.INSTALL,) if installs else ()
-    return (*install, Phase.BOOTSTRAP, Phase.CONFIG if configures else COMPLETION)
+    return (*install, Phase.BOOTSTRAP, last_phase(configures=configures))

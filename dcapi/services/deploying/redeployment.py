@@ -12,7 +12,7 @@ from dcapi.models.states import COPY_STATES, Availability, Management
 from dcapi.models.taken_networks import TakenNetworks
 from dcapi.runtime import Runtime
 from dcapi.services.deploying import deployment
-from dcapi.services.deploying.deployment_values import completed, given_values, install_values, store
+from dcapi.services.deploying.deployment_values import completed, given_values, install_values
 from dcapi.services.deploying.phases import deployment_phases
 from dcapi.services.inventory import management, networks
 from dcapi.services.inventory.activity import refuse_while_busy
@@ -36,10 +36,8 @@ def redeploy(session: Session, runtime: Runtime, row: Subcloud, wanted: DeployRe
     # What an older version accepted goes on being deployed.
     networks.check_networks(values, TakenNetworks(session, but=row), in_full=given is not None)
     new = completed(row, wanted, values, install_values(row, wanted, values))
-    changed = store(session, row, new)
-    deployment.enter(row, deployment_phases(installs=True, configures=new.deploy_config is not None))
-    deployment.start(session, runtime, row, new)
-    return changed
+    phases = deployment_phases(installs=True, configures=new.deploy_config is not None)
+    return deployment.begin(session, runtime, row, new, phases)
 
 
 def _check(row: Subcloud) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dcapi.errors import BadRequest
-from dcapi.schemas.install_values import check_install_values
+from dcapi.schemas.install_values import PASSWORD_KEY, InstallValuesSchema, check_install_values
+from dcapi.services.inventory.installation import NEEDED_KEYS
 from tests.subcloud_forms import install_network, install_values
 
 PASSWORD = "c2VhbA=="
@@ -218,3 +219,8 @@ def test_a_wrong_value_is_quoted_on_one_line_and_not_in_all_its_length() -> None
 def test_the_password_must_stand_beside_the_values() -> None:
     with pytest.raises(BadRequest, match=r"^subcloud bmc_password required$"):
         check_install_values(install_values(bmc_password=PASSWORD), None)
+
+
+def test_stored_values_need_what_sent_ones_must_hold_and_the_password() -> None:
+    required = {name for name, field in InstallValuesSchema().load_fields.items() if field.required}
+    assert set(NEEDED_KEYS) == required | {PASSWORD_KEY}
