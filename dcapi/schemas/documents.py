@@ -9,6 +9,7 @@ from dcapi.errors import BadRequest
 from dcapi.models.limits import TEXT_KEYS, with_texts
 from dcapi.schemas import install_values
 from dcapi.schemas.yaml_values import load_yaml
+from dcapi.services.inventory.inputs import Enrolment
 
 Values = dict[str, Any]
 
@@ -42,18 +43,18 @@ class Documents:
             raise BadRequest(f"Invalid {name}: not text, or longer than {self._limit} characters")
         return text
 
-    def install_values(self, bmc_password: str | None, *, checked: bool) -> Values | None:
-        """Install values with their password, checked or as they are; None when they were not given."""
+    def install_values(
+        self, bmc_password: str | None, *, checked: bool, enrolment: Enrolment | None = None
+    ) -> Values | None:
+        """Install values with their password, checked or as they are; None when they were not given.
+
+        Those of an ``enrolment`` are always checked, by what it needs of them.
+        """
         values = self.mapping("install_values")
         if values is None:
             return None
+        if enrolment is not None:
+            return install_values.check_enrolment_values(values, bmc_password, on_site=enrolment.on_site)
         if checked:
             return install_values.check_install_values(values, bmc_password)
         return install_values.with_password(values, bmc_password)
-
-    def enrolment_values(self, bmc_password: str | None, *, on_site: bool) -> Values | None:
-        """Install values of an enrolment; None when they were not given."""
-        values = self.mapping("install_values")
-        if values is None:
-            return None
-        return install_values.check_enrolment_values(values, bmc_password, on_site=on_site)

@@ -24,7 +24,7 @@ from dcapi.schemas.subclouds import (
     one_spelling,
     only_texts,
 )
-from dcapi.services.inventory.inputs import DeployRequest, Enrolment, NewSubcloud
+from dcapi.services.inventory.inputs import DeployRequest, NewSubcloud
 
 Parts = Mapping[str, str | bytes]
 
@@ -128,26 +128,25 @@ def deploy_request(
     beside = {name: value for name, value in parts.items() if name in bootstrap_values.FORM_KEYS}
     documents = Documents(counted, limit=yaml_limit)
     values = documents.mapping("bootstrap_values")
-    in_file = {key: value for key, value in one_spelling(values or {}, ADDRESS).items() if key in FILE_KEYS}
-    if counted.get("release") not in (None, ""):
-        release_of(counted["release"], software_version)
-    fields = load(PhaseSchema(), fields_of(counted, in_file))
+    fields = _fields(counted, values or {}, software_version)
     return DeployRequest(
         **fields | {"password_error": _password_error(fields.get(PASSWORD))},
         bootstrap_values=None if values is None else bootstrap_values.kept_form(values, from_peer=False),
         bootstrap_texts=bootstrap_values.merged({}, only_texts(beside)) if takes_values else {},
-        install_values=_install_values(documents, fields.get("bmc_password"), enrolment),
+        install_values=documents.install_values(
+            fields.get("bmc_password"), checked=True, enrolment=enrolment
+        ),
         deploy_config=documents.text("deploy_config"),
         enrolment=enrolment,
     )
 
 
-def _install_values(
-    documents: Documents, bmc_password: str | None, enrolment: Enrolment | None
-) -> dict[str, Any] | None:
-    if enrolment is None:
-        return documents.install_values(bmc_password, checked=True)
-    return documents.enrolment_values(bmc_password, on_site=enrolment.on_site)
+def _fields(parts: Parts, values: Mapping[str, Any], software_version: str) -> dict[str, Any]:
+    """The fields of a verb, from its parts and from the bootstrap values; its release is judged first."""
+    if parts.get("release") not in (None, ""):
+        release_of(parts["release"], software_version)
+    in_file = {key: value for key, value in one_spelling(values, ADDRESS).items() if key in FILE_KEYS}
+    return load(PhaseSchema(), fields_of(parts, in_file))
 
 
 def _password_error(password: Any) -> str | None:

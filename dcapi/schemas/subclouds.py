@@ -203,12 +203,9 @@ def new_subcloud(
     check_required(values)
     _check_kind(fields, parts, needs_password=not in_phases)
     secondary = fields.get("secondary", False)
-    bmc_password = fields.get("bmc_password")
     enrolment = _asked_for(enrolment, fields)
-    if enrolment is not None:
-        install = documents.enrolment_values(bmc_password, on_site=enrolment.on_site)
-    else:
-        install = documents.install_values(bmc_password, checked=not (from_peer and secondary))
+    checked = not (from_peer and secondary)
+    install = documents.install_values(fields.get("bmc_password"), checked=checked, enrolment=enrolment)
     kept = bootstrap_values.kept_form(values, from_peer=from_peer)
     return NewSubcloud(
         **{key: fields[key] for key in fields if key not in ("bmc_password", *ENROLMENT)},
