@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -128,7 +127,9 @@ def meet(app: Flask, monkeypatch: pytest.MonkeyPatch, sqlite: int, postgresql: s
             error = sqlite3.OperationalError("it happened at secret-place")
             error.sqlite_errorcode = sqlite
             raise error
-        raise psycopg.errors.lookup(postgresql)("it happened at secret-place")
+        from psycopg import errors
+
+        raise errors.lookup(postgresql)("it happened at secret-place")
 
     with app.app_context(), db.engine.connect() as connection, monkeypatch.context() as patch:
         patch.setattr(db.engine.dialect, "do_execute", refuse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -10,13 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from dcapi.lab.ports import HOST, Port
 
+if TYPE_CHECKING:
+    import psycopg
+
 ADMINISTRATOR = "postgres"
+NOT_HERE = "PostgreSQL's own programs, root to run them, or requirements-postgres.txt are not here"
 # The site's own role, which may nothing special: the connections kept for superusers are none of its.
 ROLE = "site"
 DATABASE = "site"
@@ -34,10 +37,13 @@ OPTIONS = {
 
 
 def binaries() -> Path | None:
-    """The folder of PostgreSQL's own programs; None where there is none, or nobody to run them as."""
+    """The folder of PostgreSQL's own programs.
+
+    None where there is none, nobody to run them as, or nothing to speak to a server with.
+    """
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     can_switch = os.geteuid() == 0 and shutil.which("runuser") is not None
-    if not folders or not can_switch:
+    if not folders or not can_switch or importlib.util.find_spec("psycopg") is None:
         return None
     try:
         pwd.getpwnam(ADMINISTRATOR)
@@ -123,6 +129,8 @@ class PostgresServer:
     def connected(
         self, user: str = ROLE, database: str = DATABASE, **more: Any
     ) -> psycopg.Connection[tuple[Any, ...]]:
+        import psycopg
+
         return psycopg.connect(host=HOST, port=self.port, user=user, dbname=database, **more)
 
     def _run(self, program: str, *arguments: str) -> None:

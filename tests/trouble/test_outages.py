@@ -24,9 +24,7 @@ from tests.trouble.postgres_server import DATABASE, ROLE, PostgresServer
 from tests.trouble.sick_site import GROUPS, RECOVERY_SECONDS, SECONDS
 from tests.trouble.wire import Wire
 
-pytestmark = pytest.mark.skipif(
-    postgres_server.binaries() is None, reason="PostgreSQL's own programs, and root to run them, are not here"
-)
+pytestmark = pytest.mark.skipif(postgres_server.binaries() is None, reason=postgres_server.NOT_HERE)
 
 LOGIN = "/v3/auth/tokens"
 CLIENTS = 6

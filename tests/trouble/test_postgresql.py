@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from dcapi.lab.polling import wait_until
@@ -19,9 +18,10 @@ from tests.trouble.postgres_server import ADMINISTRATOR, DATABASE, MAX_CONNECTIO
 from tests.trouble.sick_site import SickSite, expect_refusal
 from tests.trouble.wire import Wire
 
-pytestmark = pytest.mark.skipif(
-    postgres_server.binaries() is None, reason="PostgreSQL's own programs, and root to run them, are not here"
-)
+if TYPE_CHECKING:
+    import psycopg
+
+pytestmark = pytest.mark.skipif(postgres_server.binaries() is None, reason=postgres_server.NOT_HERE)
 
 AWAY = "cannot be reached"
 BUSY = "is busy"
@@ -189,7 +189,9 @@ def test_a_server_with_too_many_clients_is_said_to_be_away(ward: Ward, site: Sic
 
 def fully_taken(server: PostgresServer, taken: list[psycopg.Connection[Any]]) -> bool:
     """Take connections until there are none left; whether all that a role may have were taken."""
-    with suppress(psycopg.OperationalError):
+    from psycopg import OperationalError
+
+    with suppress(OperationalError):
         while True:
             taken.append(server.connected())
     return len(taken) >= MAX_CONNECTIONS - KEPT_FOR_SUPERUSERS

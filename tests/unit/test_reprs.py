@@ -31,7 +31,7 @@ HARMLESS = {
 }
 
 # What a module takes that most sites do without.
-OPTIONAL = {"keystonemiddleware"}
+OPTIONAL = {"keystonemiddleware", "psycopg"}
 
 
 def dataclasses_of_the_project() -> Iterator[type]:
